@@ -188,9 +188,10 @@ Expected<FinishedMessage> TorchEngineHost::step(const StepMessage& request, std:
 const SequenceRecord& TorchEngineHost::record() const { return engine_ ? engine_->record() : nothing_; }
 std::string TorchEngineHost::token_text(std::int32_t token) const { return engine_->tokenizer().display(token); }
 
-Expected<AttentionTile> TorchEngineHost::tile(const TileKey& key, const OnReplay& on_replay, std::stop_token stop) {
+Expected<AttentionTile> TorchEngineHost::tile(const TileRequestMessage& request, const OnReplay& on_replay,
+                                              std::stop_token stop) {
   NATSCOPE_CHECK(check_open());
-  return engine_->tile(key, stop, on_replay);
+  return engine_->tile(request.tile, stop, on_replay, request.other_last_query);
 }
 
 Expected<ChatPromptMessage> TorchEngineHost::chat_prompt(const ChatTurnMessage& turn) {

@@ -27,7 +27,7 @@ class TorchEngineHost : public EngineHost {
   [[nodiscard]] Expected<FinishedMessage> step(const StepMessage& request, std::stop_token stop) override;
   [[nodiscard]] const SequenceRecord& record() const override;
   [[nodiscard]] std::string token_text(std::int32_t token) const override;
-  [[nodiscard]] Expected<AttentionTile> tile(const TileKey& key, const OnReplay& on_replay,
+  [[nodiscard]] Expected<AttentionTile> tile(const TileRequestMessage& request, const OnReplay& on_replay,
                                              std::stop_token stop) override;
   [[nodiscard]] Expected<WeightsMessage> weights(const WeightsRequestMessage& request, const OnReplay& on_replay,
                                                  std::stop_token stop) override;

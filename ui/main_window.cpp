@@ -141,7 +141,7 @@ void MainWindow::makePanels() {
   text_ = new TextPanel(workbench_, comparison_, this);
   log_ = new LogPanel(this);
   jobs_ = new JobsPanel(desk_, this);
-  heads_ = new HeadsPanel(workbench_, this);
+  heads_ = new HeadsPanel(workbench_, comparison_, this);
   vocabulary_ = new VocabularyPanel(workbench_, this);
   overview_ = new OverviewPanel(workbench_, this);
   cache_ = new CachePanel(workbench_, comparison_, this);

@@ -155,8 +155,10 @@ class Engine {
   /// which `on_replay` is told on this thread. Errors: bad_layer, bad_head, bad_position, interrupted (also: another
   /// text was begun meanwhile), out_of_memory, internal. Under policies without roles the mask is what was held when
   /// each query came.
+  /// `other_last_query`: as TraceStore::tile takes it.
   [[nodiscard]] Expected<AttentionTile> tile(const TileKey& key, std::stop_token stop,
-                                             const ReplayProgress& on_replay = {}) const;
+                                             const ReplayProgress& on_replay = {},
+                                             std::span<const std::int32_t> other_last_query = {}) const;
 
   /// A rectangle of weights, first_query … and first_key …, out [queries, keys]; visible may be empty (data ==
   /// nullptr). Errors: as tile().

@@ -95,7 +95,8 @@ auto Engine::State::draw(LayerId layer, HeadId head, std::int64_t tokens_needed,
                    std::span<const std::int32_t>(mask.last_query));
 }
 
-Expected<AttentionTile> Engine::tile(const TileKey& key, std::stop_token stop, const ReplayProgress& on_replay) const {
+Expected<AttentionTile> Engine::tile(const TileKey& key, std::stop_token stop, const ReplayProgress& on_replay,
+                                     std::span<const std::int32_t> other_last_query) const {
   return guarded([&]() -> Expected<AttentionTile> {
     use_threads(state_->threads);
     if (!key.is_possible()) return fail(ErrorCode::bad_position, "there is no such tile");
@@ -103,7 +104,8 @@ Expected<AttentionTile> Engine::tile(const TileKey& key, std::stop_token stop, c
     return state_->draw(
         key.layer, key.head, needed, stop, on_replay,
         [&](const TraceStore& from, LayerId layer, HeadId head, std::span<const std::int32_t> last_query) {
-          Expected<AttentionTile> tile = from.tile({layer, head, key.zoom, key.row, key.column}, last_query, stop);
+          Expected<AttentionTile> tile =
+              from.tile({layer, head, key.zoom, key.row, key.column}, last_query, stop, other_last_query);
           if (tile) tile->key = key;
           return tile;
         });

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <numeric>
 
 namespace natscope {
@@ -30,19 +31,27 @@ std::vector<QueryRun> summary_queries(std::int64_t tokens) {
   return spread;
 }
 
-void AttentionSums::add(std::span<const float> entropy, std::span<const float> sink_weight,
-                        std::span<const float> self_weight) {
-  sums_.queries += static_cast<std::int64_t>(entropy.size());
-  sums_.entropy += sum_of(entropy);
-  sums_.sink_weight += sum_of(sink_weight);
-  sums_.self_weight += sum_of(self_weight);
+void AttentionSums::add(const kernels::RowStatisticsOut& rows) {
+  sums_.queries += rows.count();
+  sums_.entropy += sum_of(rows.entropy);
+  sums_.sink_weight += sum_of(rows.sink_weight);
+  sums_.self_weight += sum_of(rows.self_weight);
+  sums_.distance += sum_of(rows.distance);
+  sums_.compared_queries += std::ssize(rows.lost);
+  sums_.lost += sum_of(rows.lost);
 }
 
-void AttentionSums::add_row(std::span<const float> weights, std::int64_t query) {
+void AttentionSums::add_row(std::span<const float> weights, std::int64_t query,
+                            std::span<const std::int32_t> other_last_query) {
   ++sums_.queries;
-  for (const float each : weights) {
-    const auto weight = static_cast<double>(each);
+  const bool is_compared = query >= 0 && query < std::ssize(other_last_query);
+  if (is_compared) ++sums_.compared_queries;
+  for (std::int64_t key = 0; key < std::ssize(weights); ++key) {
+    const auto weight = static_cast<double>(weights[static_cast<std::size_t>(key)]);
     if (weight > 0) sums_.entropy -= weight * std::log(weight);
+    sums_.distance += weight * static_cast<double>(query - key);
+    const bool is_gone = is_compared && key < query && other_last_query[static_cast<std::size_t>(key)] < query;
+    if (is_gone) sums_.lost += weight;
   }
   if (!weights.empty()) sums_.sink_weight += static_cast<double>(weights.front());
   if (query >= 0 && query < static_cast<std::int64_t>(weights.size()))
@@ -50,10 +59,17 @@ void AttentionSums::add_row(std::span<const float> weights, std::int64_t query) 
 }
 
 std::optional<AttentionSummary> AttentionSums::mean() const {
-  if (sums_.queries == 0 || !std::isfinite(sums_.entropy + sums_.sink_weight + sums_.self_weight)) return std::nullopt;
+  const double all = sums_.entropy + sums_.sink_weight + sums_.self_weight + sums_.distance + sums_.lost;
+  if (sums_.queries == 0 || !std::isfinite(all)) return std::nullopt;
   const auto queries = static_cast<double>(sums_.queries);
-  return AttentionSummary{sums_.queries, sums_.entropy / queries, sums_.sink_weight / queries,
-                          sums_.self_weight / queries};
+  const auto compared = static_cast<double>(std::max<std::int64_t>(1, sums_.compared_queries));
+  return AttentionSummary{sums_.queries,
+                          sums_.entropy / queries,
+                          sums_.sink_weight / queries,
+                          sums_.self_weight / queries,
+                          sums_.distance / queries,
+                          sums_.compared_queries,
+                          sums_.lost / compared};
 }
 
 }  // namespace natscope

@@ -6,14 +6,20 @@
 #include <span>
 #include <vector>
 
+#include "kernels/attention_statistics.h"
+
 namespace natscope {
 
-/// What one query head attends to: means over queries of its map.
+/// What one query head attends to: means over queries of its map (the rules, section 12).
 struct AttentionSummary {
   std::int64_t queries = 0;  ///< that the means are of: summary_queries
   double entropy = 0;        ///< −Σ w ln w of a query's weights, in nats
   double sink_weight = 0;    ///< of position 0
   double self_weight = 0;    ///< of the query's own position
+  double distance = 0;       ///< Σ w · (query − key), in tokens
+  /// How many of them another run of the same tokens has, too; 0: there is none.
+  std::int64_t compared_queries = 0;
+  double lost = 0;  ///< their weight on what that run had dropped by then, 0 … 1
 
   friend bool operator==(const AttentionSummary&, const AttentionSummary&) = default;
 };
@@ -33,15 +39,16 @@ struct QueryRun {
 /// Adds queries up.
 class AttentionSums {
  public:
-  /// One number a query: what kernels::row_statistics writes.
-  void add(std::span<const float> entropy, std::span<const float> sink_weight, std::span<const float> self_weight);
+  /// What kernels::row_statistics wrote; all but `lost`, which may be empty, of as many queries.
+  void add(const kernels::RowStatisticsOut& rows);
   /// The row of one query from its weights [keys]; those that it does not see are exactly 0.
-  void add_row(std::span<const float> weights, std::int64_t query);
+  ///   other_last_query  until when another run held each key, of the tokens that both have; empty: there is none
+  void add_row(std::span<const float> weights, std::int64_t query, std::span<const std::int32_t> other_last_query = {});
   /// Nothing without queries, and where a weight was no number.
   [[nodiscard]] std::optional<AttentionSummary> mean() const;
 
  private:
-  AttentionSummary sums_;
+  AttentionSummary sums_{};
 };
 
 }  // namespace natscope

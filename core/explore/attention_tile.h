@@ -55,6 +55,8 @@ struct AttentionTile {
   std::vector<float> visible_share;
   /// Of the one tile that covers a whole map: what its head attends to.
   std::optional<AttentionSummary> summary{};
+  /// What who asked calls the run that the summary was compared with; 0: with none.
+  std::uint64_t compared_run = 0;
 
   [[nodiscard]] bool is_whole_map() const {
     return key.row == 0 && key.column == 0 && key.zoom == overview_zoom(tokens);

@@ -73,6 +73,12 @@ std::int64_t common_beginning(const SequenceRecord& a, const SequenceRecord& b, 
   return common;
 }
 
+std::span<const std::int32_t> schedule_of(const SequenceRecord& run, std::int32_t heads, LayerId layer, HeadId head,
+                                          std::int64_t tokens) {
+  const auto all = run.last_query(layer, kv_head_of(head, heads, run.geometry().kv_heads));
+  return all.first(static_cast<std::size_t>(std::clamp<std::int64_t>(tokens, 0, std::ssize(all))));
+}
+
 bool have_same_beginning(const SequenceRecord& a, const SequenceRecord& b, std::int64_t tokens) {
   if (tokens > a.size() || tokens > b.size()) return false;
   return std::equal(a.frames().begin(), a.frames().begin() + tokens, b.frames().begin(),

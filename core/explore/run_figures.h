@@ -52,6 +52,11 @@ struct RunOutcome {
 /// Whether both begin with the same tokens: then their figures for a prompt of this length compare.
 [[nodiscard]] bool have_same_beginning(const SequenceRecord& a, const SequenceRecord& b, std::int64_t tokens);
 
+/// Until when the KV head that a query head reads held each of the first `tokens` tokens: what weights of another run
+/// of the same tokens are compared with (AttentionSummary::lost). Valid until the next append.
+[[nodiscard]] std::span<const std::int32_t> schedule_of(const SequenceRecord& run, std::int32_t heads, LayerId layer,
+                                                        HeadId head, std::int64_t tokens);
+
 /// Who holds an entry after the last token of the beginning that both runs have in common.
 enum class HeldBy : std::uint8_t { neither, both, first, second };
 

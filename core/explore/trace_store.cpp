@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <iterator>
 #include <new>
 #include <string>
 #include <utility>
@@ -222,25 +223,37 @@ Expected<TraceStore::Source> TraceStore::source(LayerId layer, HeadId head,
   return source;
 }
 
-Expected<std::optional<AttentionSummary>> TraceStore::summary(const Source& from, const std::stop_token& stop) {
+Expected<std::optional<AttentionSummary>> TraceStore::summary(const Source& from,
+                                                              std::span<const std::int32_t> other_last_query,
+                                                              const std::stop_token& stop) {
   AttentionSums sums;
   std::vector<float> room;
+  const auto add = [&](std::int64_t first, std::int64_t queries, bool is_compared) -> Expected<void> {
+    if (queries <= 0) return {};
+    const auto count = static_cast<std::size_t>(queries);
+    room.resize(kernels::RowStatisticsOut::kinds * count);
+    const auto part = [&](std::size_t which) { return std::span<float>(room).subspan(which * count, count); };
+    const kernels::RowStatisticsOut rows{part(0), part(1), part(2), part(3),
+                                         is_compared ? part(4) : std::span<float>()};
+    const TokenPos at(static_cast<std::int32_t>(first));
+    NATSCOPE_CHECK(from_status(kernels::row_statistics(kernels::Backend::cpu, from.map, at, other_last_query, rows),
+                               "attention map"));
+    sums.add(rows);
+    return {};
+  };
   for (const QueryRun& run : summary_queries(from.tokens)) {
     NATSCOPE_CHECK(check(stop));
-    const auto count = static_cast<std::size_t>(run.count);
-    room.resize(3 * count);
-    const std::span<float> all(room);
-    const auto entropy = all.first(count), sink = all.subspan(count, count), self = all.last(count);
-    NATSCOPE_CHECK(
-        from_status(kernels::row_statistics(kernels::Backend::cpu, from.map, TokenPos(run.first), entropy, sink, self),
-                    "attention map"));
-    sums.add(entropy, sink, self);
+    const std::int64_t end = std::int64_t{run.first} + run.count;
+    // The other run may have read only the beginning of these.
+    const std::int64_t split = std::clamp<std::int64_t>(std::ssize(other_last_query), run.first, end);
+    NATSCOPE_CHECK(add(run.first, split - run.first, true));
+    NATSCOPE_CHECK(add(split, end - split, false));
   }
   return sums.mean();
 }
 
 Expected<AttentionTile> TraceStore::tile(const TileKey& key, std::span<const std::int32_t> last_query,
-                                         std::stop_token stop) const {
+                                         std::stop_token stop, std::span<const std::int32_t> other_last_query) const {
   NATSCOPE_TRY(const Source from, source(key.layer, key.head, last_query));
   if (!key.is_possible()) return fail(ErrorCode::bad_position, "there is no such tile");
   const std::int64_t step = key.tokens_a_cell();
@@ -281,7 +294,7 @@ Expected<AttentionTile> TraceStore::tile(const TileKey& key, std::span<const std
                                  "attention map"));
     }
     if (tile.is_whole_map()) {
-      NATSCOPE_TRY(tile.summary, summary(from, stop));
+      NATSCOPE_TRY(tile.summary, summary(from, other_last_query, stop));
     }
     return tile;
   } catch (const std::bad_alloc&) {

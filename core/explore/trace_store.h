@@ -58,9 +58,11 @@ class TraceStore {
 
   /// The map is as long as the shorter of what is stored and `last_query` [T], which is of the tile's KV head, as
   /// SequenceRecord keeps it. Errors: bad_layer (no such layer, or it was given up: see has()), bad_head, bad_position
-  /// (beyond the map, or no such zoom), out_of_memory, interrupted. A tile that covers the whole map has its summary.
+  /// (beyond the map, or no such zoom), out_of_memory, interrupted. A tile that covers the whole map has its summary,
+  /// compared with the run whose `other_last_query` is given, of the tokens that both have.
   [[nodiscard]] Expected<AttentionTile> tile(const TileKey& key, std::span<const std::int32_t> last_query,
-                                             std::stop_token stop = {}) const;
+                                             std::stop_token stop = {},
+                                             std::span<const std::int32_t> other_last_query = {}) const;
 
   /// The weights of queries first_query … and keys first_key …, written to out [queries, keys]; masked cells are
   /// exactly 0. visible [queries, keys] receives 1 where the mask lets the query see the key; may have data == nullptr.
@@ -82,6 +84,7 @@ class TraceStore {
   struct Source;
   [[nodiscard]] Expected<Source> source(LayerId layer, HeadId head, std::span<const std::int32_t> last_query) const;
   [[nodiscard]] static Expected<std::optional<AttentionSummary>> summary(const Source& from,
+                                                                         std::span<const std::int32_t> other_last_query,
                                                                          const std::stop_token& stop);
   [[nodiscard]] std::int64_t row_bytes() const;
   [[nodiscard]] std::int64_t token_bytes() const;

@@ -81,16 +81,25 @@ Expected<FigureData> loss_figure(const RunOf& run, const RunOf* other, PositionR
   return figure;
 }
 
-Expected<FigureData> held_figure(const RunOf& run, const RunOf& other) {
-  const auto counts = held_difference(run.record, other.record);
-  if (!counts)
+Expected<std::int64_t> tokens_in_common(const SequenceRecord& run, const SequenceRecord& other) {
+  const CacheGeometry& mine = run.geometry();
+  const CacheGeometry& others = other.geometry();
+  if (mine.layers != others.layers || mine.kv_heads != others.kv_heads)
     return fail(ErrorCode::bad_range, "the compared run's model has other layers or KV heads",
                 "compare runs of one model");
-  const std::int64_t shorter = std::min(run.record.size(), other.record.size());
+  const std::int64_t shorter = std::min(run.size(), other.size());
   if (shorter == 0) return fail(ErrorCode::bad_range, "one of the two runs has no token");
+  const std::int64_t common = common_beginning(run, other);
   // Every text begins with the same one.
-  if (counts->tokens < std::min<std::int64_t>(shorter, 2))
+  if (common < std::min<std::int64_t>(shorter, 2))
     return fail(ErrorCode::bad_range, "the compared run is of another text", "compare runs of the same tokens");
+  return common;
+}
+
+Expected<FigureData> held_figure(const RunOf& run, const RunOf& other) {
+  NATSCOPE_CHECK(tokens_in_common(run.record, other.record));
+  const auto counts = held_difference(run.record, other.record);
+  if (!counts) return fail(ErrorCode::internal, "two caches of one geometry do not compare");
   const CacheGeometry& geometry = run.record.geometry();
   HeldMap map{geometry.layers, geometry.kv_heads, *counts, {}};
   map.held_by.reserve(static_cast<std::size_t>(geometry.layers * geometry.kv_heads * counts->tokens));

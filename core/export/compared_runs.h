@@ -15,6 +15,9 @@ struct RunOf {
   const SequenceRecord& record;
   const Provenance& provenance;
 };
+/// How many tokens both read the same from the beginning. Errors: bad_range (other layers or KV heads, no token in
+/// common).
+[[nodiscard]] Expected<std::int64_t> tokens_in_common(const SequenceRecord& run, const SequenceRecord& other);
 /// The text between two positions by its tokens' losses, `other` null, or by how they differ from another run's as far
 /// as both read the same. Errors: bad_position; bad_trace (a run does not hold its losses), bad_range (the other is of
 /// another text).

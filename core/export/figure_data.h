@@ -64,7 +64,7 @@ struct ColouredText {
   std::vector<float> held_share;      ///< [range] of all KV heads of all layers, 0 … 1
 };
 
-/// Another run beside the figure's own: in a drawn KV curve, a text of losses, a map of what is held.
+/// Another run beside the figure's own: in a drawn KV curve, a text of losses, a map of what is held, statistics.
 struct ComparedRun {
   KvCurve curve;  ///< kv only; the others have its numbers among their own
   Provenance provenance;

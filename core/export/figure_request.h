@@ -44,10 +44,12 @@ struct FigureRequest {
 [[nodiscard]] Expected<FigureData> figure_of_run(const FigureRequest& request, const RunOf& run, std::int32_t heads,
                                                  const RunOf* other, const TokenNames& name_of);
 
-/// Of a trace alone, all kinds: attention, overview and statistics of the maps that it holds, a mask of any head that
-/// its roles determine. Where the trace does not hold how its tokens read, those of a text or a vocabulary read as
-/// their ids. Errors: bad_layer, bad_head, bad_position; bad_trace (not in the trace; what is held, and H2O's trace
-/// does not say it: knows_what_is_held); those of session_of and check_map_size.
-[[nodiscard]] Expected<FigureData> figure_of_trace(const FigureRequest& request, const TraceFile& trace);
+/// Of a trace alone, all kinds: attention, overview and statistics (`other`, or null: the run beside it, whose drops
+/// say what is lost) of the maps that it holds, a mask of any head that its roles determine. Where the trace does not
+/// hold how its tokens read, those of a text or a vocabulary read as their ids. Errors: bad_layer, bad_head,
+/// bad_position; bad_trace (not in the trace; what is held, and H2O's trace does not say it: knows_what_is_held); those
+/// of session_of, check_map_size and tokens_in_common.
+[[nodiscard]] Expected<FigureData> figure_of_trace(const FigureRequest& request, const TraceFile& trace,
+                                                   const RunOf* other = nullptr);
 
 }  // namespace natscope

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "core/cache/accounting.h"
 #include "core/cache/policy.h"
+#include "core/explore/run_figures.h"
 #include "core/export/attention_table.h"
 #include "core/export/figure_request.h"
 #include "core/export/figures.h"
@@ -124,7 +126,10 @@ Expected<FigureData> held_from_trace(const TraceFile& trace) {
   return figure;
 }
 
-Expected<FigureData> overview_from_trace(const TraceFile& trace, std::optional<LayerId> layer) {
+/// `schedule`: of the run beside it, what a head's weights are compared with.
+Expected<FigureData> overview_from_trace(
+    const TraceFile& trace, std::optional<LayerId> layer,
+    const std::function<std::span<const std::int32_t>(const MapId&, std::int32_t heads)>& schedule = {}) {
   NATSCOPE_TRY(std::vector<LayerId> layers, overview_layers(layer, trace.layers()));
   const std::vector<MapId>& maps = trace.provenance().maps;
   std::int32_t heads = trace.provenance().heads.value_or(trace.kv_heads());
@@ -133,7 +138,8 @@ Expected<FigureData> overview_from_trace(const TraceFile& trace, std::optional<L
   bool has_any = false;
   for (const MapId& map : maps) {
     if (layer && map.layer != *layer) continue;
-    NATSCOPE_TRY(const AttentionTile tile, tile_of(trace, overview_tile(map.layer, map.head, overview.tokens)));
+    NATSCOPE_TRY(const AttentionTile tile, tile_of(trace, overview_tile(map.layer, map.head, overview.tokens),
+                                                   schedule ? schedule(map, heads) : std::span<const std::int32_t>()));
     NATSCOPE_CHECK(put(overview, tile));
     has_any = true;
   }
@@ -144,9 +150,18 @@ Expected<FigureData> overview_from_trace(const TraceFile& trace, std::optional<L
   return overview_figure(std::move(overview), figure_of(trace, FigureKind::overview));
 }
 
-Expected<FigureData> statistics_from_trace(const TraceFile& trace, std::optional<LayerId> layer) {
-  NATSCOPE_TRY(FigureData overview, overview_from_trace(trace, layer));
-  return statistics_figure(std::move(overview));
+Expected<FigureData> statistics_from_trace(const TraceFile& trace, std::optional<LayerId> layer, const RunOf* other) {
+  if (other == nullptr) {
+    NATSCOPE_TRY(FigureData overview, overview_from_trace(trace, layer));
+    return statistics_figure(std::move(overview));
+  }
+  NATSCOPE_TRY(const Session session, session_of(trace, std::nullopt));
+  NATSCOPE_TRY(const std::int64_t common, tokens_in_common(session.record, other->record));
+  NATSCOPE_TRY(FigureData overview,
+               overview_from_trace(trace, layer, [other, common](const MapId& map, std::int32_t heads) {
+                 return schedule_of(other->record, heads, map.layer, map.head, common);
+               }));
+  return statistics_figure(std::move(overview), &other->provenance);
 }
 
 /// What a run's record tells, out of the record that a trace gives.
@@ -183,7 +198,7 @@ Expected<FigureData> heads_from_trace(const TraceFile& trace) {
 
 }  // namespace
 
-Expected<FigureData> figure_of_trace(const FigureRequest& request, const TraceFile& trace) {
+Expected<FigureData> figure_of_trace(const FigureRequest& request, const TraceFile& trace, const RunOf* other) {
   switch (request.kind) {
     case FigureKind::attention:
     case FigureKind::mask:
@@ -200,7 +215,7 @@ Expected<FigureData> figure_of_trace(const FigureRequest& request, const TraceFi
     case FigureKind::overview:
       return overview_from_trace(trace, request.layer);
     case FigureKind::statistics:
-      return statistics_from_trace(trace, request.layer);
+      return statistics_from_trace(trace, request.layer, other);
     case FigureKind::text:
     case FigureKind::vocabulary:
       break;

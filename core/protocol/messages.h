@@ -33,7 +33,7 @@
 /// end would misread raises protocol_version.
 namespace natscope {
 
-inline constexpr std::int32_t protocol_version = 3;
+inline constexpr std::int32_t protocol_version = 4;
 
 /// The first message of both ends.
 struct HelloMessage {
@@ -89,8 +89,13 @@ struct StopMessage {
   std::uint64_t request = 0;  ///< its id; 0: all
 };
 
+/// Of a tile that covers a whole map the answer says what its head attends to, and with another run of the same tokens
+/// how much of that it had dropped.
 struct TileRequestMessage {
   TileKey tile;
+  std::uint64_t compared_run = 0;  ///< what the window calls that run, repeated in the answer; 0: none
+  /// Of the tokens that both runs have: until when that run's KV head held each, as SequenceRecord::last_query.
+  std::vector<std::int32_t> other_last_query{};
 };
 
 /// A rectangle of one head's weights: one query's row, one key's column ("who attends to it"), or more.

@@ -149,11 +149,15 @@ void write(nlohmann::json& out, const TileMessage& message) {
   out["maximum"] = bytes_of(tile.maximum);
   out["mean"] = bytes_of(tile.mean);
   out["visible_share"] = bytes_of(tile.visible_share);
+  if (tile.compared_run != 0) out["compared_run"] = tile.compared_run;
   if (!tile.summary) return;
   out["queries"] = tile.summary->queries;
   out["entropy"] = tile.summary->entropy;
   out["sink_weight"] = tile.summary->sink_weight;
   out["self_weight"] = tile.summary->self_weight;
+  out["distance"] = tile.summary->distance;
+  out["compared_queries"] = tile.summary->compared_queries;
+  out["lost"] = tile.summary->lost;
 }
 
 void read(FieldReader& in, TileMessage& message) {
@@ -166,9 +170,16 @@ void read(FieldReader& in, TileMessage& message) {
   tile.maximum = in.array<float>("maximum", cells);
   tile.mean = in.array<float>("mean", cells);
   tile.visible_share = in.array<float>("visible_share", cells);
+  if (in.has("compared_run")) tile.compared_run = in.uint64("compared_run");
   if (!in.has("queries")) return;
-  tile.summary = AttentionSummary{in.int64("queries", 0, max_tokens), in.number("entropy"), in.number("sink_weight"),
-                                  in.number("self_weight")};
+  AttentionSummary& summary = tile.summary.emplace();
+  summary.queries = in.int64("queries", 0, max_tokens);
+  summary.entropy = in.number("entropy");
+  summary.sink_weight = in.number("sink_weight");
+  summary.self_weight = in.number("self_weight");
+  summary.distance = in.number("distance");
+  summary.compared_queries = in.int64("compared_queries", 0, summary.queries);
+  summary.lost = in.number("lost");
 }
 
 void write(nlohmann::json& out, const WeightsMessage& message) {

@@ -199,8 +199,21 @@ void read(FieldReader& in, ChatTurnMessage& message) { message.user = in.text("u
 void write(nlohmann::json&, const ByeMessage&) {}
 void read(FieldReader&, ByeMessage&) {}
 
-void write(nlohmann::json& out, const TileRequestMessage& message) { write_tile_key(out, message.tile); }
-void read(FieldReader& in, TileRequestMessage& message) { message.tile = read_tile_key(in); }
+void write(nlohmann::json& out, const TileRequestMessage& message) {
+  write_tile_key(out, message.tile);
+  if (message.compared_run == 0) return;
+  out["compared_run"] = message.compared_run;
+  out["other_last_query"] = bytes_of(message.other_last_query);
+}
+
+void read(FieldReader& in, TileRequestMessage& message) {
+  message.tile = read_tile_key(in);
+  if (!in.has("compared_run")) return;
+  message.compared_run = in.uint64("compared_run");
+  message.other_last_query = in.array<std::int32_t>("other_last_query");
+  if (std::ssize(message.other_last_query) > max_tokens)
+    in.fail_field("other_last_query", "has more tokens than a text may have");
+}
 
 void write(nlohmann::json& out, const WeightsRequestMessage& message) {
   out["layer"] = message.layer.value;

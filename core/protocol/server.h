@@ -45,7 +45,7 @@ class EngineHost {
   [[nodiscard]] virtual const SequenceRecord& record() const = 0;
   [[nodiscard]] virtual std::string token_text(std::int32_t token) const = 0;
 
-  [[nodiscard]] virtual Expected<AttentionTile> tile(const TileKey& key, const OnReplay& on_replay,
+  [[nodiscard]] virtual Expected<AttentionTile> tile(const TileRequestMessage& request, const OnReplay& on_replay,
                                                      std::stop_token stop) = 0;
   /// Errors: usage (no model is open), as ChatForm.
   [[nodiscard]] virtual Expected<ChatPromptMessage> chat_prompt(const ChatTurnMessage& turn) = 0;

@@ -155,7 +155,8 @@ Expected<Message> QuestionThread::answer_to(const Envelope& question, const std:
     writer_.send(question, ProgressMessage{ProgressPhase::replay, done, total, seconds.count()});
   };
   if (const auto* request = std::get_if<TileRequestMessage>(&question.message)) {
-    NATSCOPE_TRY(AttentionTile tile, host_.tile(request->tile, on_replay, stop));
+    NATSCOPE_TRY(AttentionTile tile, host_.tile(*request, on_replay, stop));
+    tile.compared_run = request->compared_run;
     return TileMessage{std::move(tile)};
   }
   NATSCOPE_TRY(WeightsMessage weights,

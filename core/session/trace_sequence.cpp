@@ -189,7 +189,8 @@ Expected<Session> session_of(const TraceFile& trace, const std::optional<Tokeniz
   return fail(ErrorCode::out_of_memory, "no memory for a trace of this size");
 }
 
-Expected<AttentionTile> tile_of(const TraceFile& trace, const TileKey& key) {
+Expected<AttentionTile> tile_of(const TraceFile& trace, const TileKey& key,
+                                std::span<const std::int32_t> other_last_query) {
   const auto map = trace.map_index({key.layer, key.head});
   if (!map) return fail(ErrorCode::bad_trace, "the trace does not hold the map " + maps_text({{key.layer, key.head}}));
   const std::int64_t length = trace.tokens_count();
@@ -226,7 +227,7 @@ Expected<AttentionTile> tile_of(const TraceFile& trace, const TileKey& key) {
     NATSCOPE_CHECK(trace.read_map(*map, TokenPos(static_cast<std::int32_t>(query)), 1,
                                   TokenPos(static_cast<std::int32_t>(first_key)), keys, weights, visible));
     while (run < summarised.size() && query >= std::int64_t{summarised[run].first} + summarised[run].count) ++run;
-    if (run < summarised.size() && query >= summarised[run].first) attention.add_row(weights, query);
+    if (run < summarised.size() && query >= summarised[run].first) attention.add_row(weights, query, other_last_query);
     for (std::int64_t column = 0; column < keys && first_key + column <= query; ++column) {
       const auto at = static_cast<std::size_t>((row / cell) * tile.columns + column / cell);
       const auto from = static_cast<std::size_t>(column);

@@ -37,7 +37,9 @@ namespace natscope {
 [[nodiscard]] Expected<void> check_held_is_known(const TraceFile& trace);
 
 /// A tile of a recorded map, cell for cell as kernels/attention_tile.h defines it.
+/// `other_last_query`: as TraceStore::tile takes it.
 /// Errors: bad_trace (this map is not in the trace), bad_position (outside the map), those of TraceFile::read_map.
-[[nodiscard]] Expected<AttentionTile> tile_of(const TraceFile& trace, const TileKey& key);
+[[nodiscard]] Expected<AttentionTile> tile_of(const TraceFile& trace, const TileKey& key,
+                                              std::span<const std::int32_t> other_last_query = {});
 
 }  // namespace natscope

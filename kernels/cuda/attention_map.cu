@@ -3,8 +3,6 @@
 // cells is small work. Squares that no query sees are passed over.
 #include "kernels/cuda/attention_map.h"
 
-#include <algorithm>
-
 #include "kernels/cuda/kernel_launch.cuh"
 #include "kernels/cuda/map_loops.h"
 #include "kernels/element_type.h"
@@ -40,7 +38,8 @@ class MapBlock {
         scale_(1.0F / sqrtf(static_cast<float>(map.head_dim))),
         thread_(static_cast<int>(threadIdx.x)) {
 #pragma unroll
-    for (int own = 0; own < 4; ++own) entropy_[own] = sink_weight_[own] = self_weight_[own] = 0.0F;
+    for (int own = 0; own < 4; ++own)
+      entropy_[own] = sink_weight_[own] = self_weight_[own] = distance_[own] = lost_[own] = 0.0F;
   }
 
   /// Of the queries from m on and the keys from n on.
@@ -130,6 +129,8 @@ class MapBlock {
       entropy_[own] += added.entropy;
       sink_weight_[own] += added.sink_weight;
       self_weight_[own] += added.self_weight;
+      distance_[own] += added.distance;
+      lost_[own] += added.lost;
     }
   }
   /// The 16 threads that share a row are half a warp.
@@ -137,11 +138,13 @@ class MapBlock {
   __device__ void each_row(const F& f) {
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      RowStatistics row{entropy_[i], sink_weight_[i], self_weight_[i]};
+      RowStatistics row{entropy_[i], sink_weight_[i], self_weight_[i], distance_[i], lost_[i]};
       for (int step = 8; step > 0; step /= 2) {
         row.entropy += __shfl_xor_sync(0xffffffffU, row.entropy, step);
         row.sink_weight += __shfl_xor_sync(0xffffffffU, row.sink_weight, step);
         row.self_weight += __shfl_xor_sync(0xffffffffU, row.self_weight, step);
+        row.distance += __shfl_xor_sync(0xffffffffU, row.distance, step);
+        row.lost += __shfl_xor_sync(0xffffffffU, row.lost, step);
       }
       if (thread_ % 16 == 0) f(thread_ / 16 * 4 + i, row);
     }
@@ -162,7 +165,8 @@ class MapBlock {
   float scale_;
   int thread_;
   float sums_[4][4];
-  float entropy_[4], sink_weight_[4], self_weight_[4];  // of its rows; an array of structures would stand in memory
+  // Of its rows; an array of structures would stand in memory.
+  float entropy_[4], sink_weight_[4], self_weight_[4], distance_[4], lost_[4];
 };
 
 template <class QueryElement, class KeyElement>
@@ -178,18 +182,30 @@ __global__ void __launch_bounds__(map_threads) tile_kernel(MapArrays map, MapCel
                   });
 }
 
+/// [count], or null where nobody asks.
+struct StatisticArrays {
+  float* entropy = nullptr;
+  float* sink_weight = nullptr;
+  float* self_weight = nullptr;
+  float* distance = nullptr;
+  float* lost = nullptr;
+};
+
 template <class QueryElement, class KeyElement>
 __global__ void __launch_bounds__(map_threads)
-    statistics_kernel(MapArrays map, std::int64_t first_query, std::int64_t count, float* entropy, float* sink_weight,
-                      float* self_weight) {
+    statistics_kernel(MapArrays map, const std::int32_t* other_last_query, std::int64_t first_query, std::int64_t count,
+                      StatisticArrays out) {
   __shared__ MapShared shared;
   MapBlock<QueryElement, KeyElement> block(map, shared);
   const std::int64_t first = first_query + static_cast<std::int64_t>(blockIdx.x) * map_side;
-  map_rows_block(block, map, first, at_most(first + map_side, first_query + count),
+  map_rows_block(block, map, other_last_query, first, at_most(first + map_side, first_query + count),
                  [&](std::int64_t m, const RowStatistics& row) {
-                   if (entropy != nullptr) entropy[m - first_query] = row.entropy;
-                   if (sink_weight != nullptr) sink_weight[m - first_query] = row.sink_weight;
-                   if (self_weight != nullptr) self_weight[m - first_query] = row.self_weight;
+                   const std::int64_t at = m - first_query;
+                   if (out.entropy != nullptr) out.entropy[at] = row.entropy;
+                   if (out.sink_weight != nullptr) out.sink_weight[at] = row.sink_weight;
+                   if (out.self_weight != nullptr) out.self_weight[at] = row.self_weight;
+                   if (out.distance != nullptr) out.distance[at] = row.distance;
+                   if (out.lost != nullptr) out.lost[at] = row.lost;
                  });
 }
 
@@ -227,18 +243,19 @@ Status attention_tile(const AttentionMapSource& source, TokenPos first_query, To
   });
 }
 
-Status row_statistics(const AttentionMapSource& source, TokenPos first_query, std::span<float> entropy,
-                      std::span<float> sink_weight, std::span<float> self_weight, Stream stream) {
-  if (const Status status = launch::check_statistics(source, first_query, entropy, sink_weight, self_weight);
-      !status.ok())
+Status row_statistics(const AttentionMapSource& source, TokenPos first_query,
+                      std::span<const std::int32_t> other_last_query, const RowStatisticsOut& out, Stream stream) {
+  if (const Status status = launch::check_statistics(source, first_query, other_last_query, out); !status.ok())
     return status;
-  const auto count = static_cast<std::int64_t>(std::max({entropy.size(), sink_weight.size(), self_weight.size()}));
+  const std::int64_t count = out.count();
   if (count == 0) return {};
+  const auto array = [](std::span<float> numbers) { return numbers.empty() ? nullptr : numbers.data(); };
+  const StatisticArrays arrays{array(out.entropy), array(out.sink_weight), array(out.self_weight), array(out.distance),
+                               array(out.lost)};
   return with_elements(source, [&](auto query, auto key) {
     return launch_kernel(statistics_kernel<decltype(query), decltype(key)>, blocks_for(count, map_side), map_threads, 0,
-                         stream, arrays_of(source), first_query.value, count,
-                         entropy.empty() ? nullptr : entropy.data(), sink_weight.empty() ? nullptr : sink_weight.data(),
-                         self_weight.empty() ? nullptr : self_weight.data());
+                         stream, arrays_of(source), out.lost.empty() ? nullptr : other_last_query.data(),
+                         std::int64_t{first_query.value}, count, arrays);
   });
 }
 

@@ -12,7 +12,7 @@ namespace natscope::kernels::cuda {
 Status attention_tile(const AttentionMapSource& source, TokenPos first_query, TokenPos first_key, int zoom,
                       View<float, 2> maximum, View<float, 2> mean, View<float, 2> visible_share, Stream stream);
 
-Status row_statistics(const AttentionMapSource& source, TokenPos first_query, std::span<float> entropy,
-                      std::span<float> sink_weight, std::span<float> self_weight, Stream stream);
+Status row_statistics(const AttentionMapSource& source, TokenPos first_query,
+                      std::span<const std::int32_t> other_last_query, const RowStatisticsOut& out, Stream stream);
 
 }  // namespace natscope::kernels::cuda

@@ -160,23 +160,30 @@ struct RowStatistics {
   float entropy = 0;
   float sink_weight = 0;
   float self_weight = 0;
+  float distance = 0;
+  float lost = 0;
 };
 
 /// Statistics of the rows first … end − 1 (at most map_side): block.add_row(i, …) adds what this thread holds of row i,
-/// and block.each_row(f) gives f(i, statistics) once a row.
+/// and block.each_row(f) gives f(i, statistics) once a row. `other_last_query` null: nothing is lost.
 template <class Block, class Write>
-NATSCOPE_HD void map_rows_block(Block& block, const MapArrays& map, std::int64_t first, std::int64_t end,
-                                const Write& write) {
+NATSCOPE_HD void map_rows_block(Block& block, const MapArrays& map, const std::int32_t* other_last_query,
+                                std::int64_t first, std::int64_t end, const Write& write) {
   for (std::int64_t n = 0; n < end; n += map_side) {
     if (!block.any_seen(first, n)) continue;
     block.weigh(first, n);
     block.each_weight([&](std::int32_t i, std::int32_t j, float log_weight) {
-      if (first + i >= end || !map_sees(map, first + i, n + j)) return;
+      const std::int64_t query = first + i;
+      const std::int64_t key = n + j;
+      if (query >= end || !map_sees(map, query, key)) return;
       const float weight = expf(log_weight);
       RowStatistics added;
       added.entropy = weight > 0 ? -weight * log_weight : 0.0F;
-      added.sink_weight = n + j == 0 ? weight : 0.0F;
-      added.self_weight = j + n == first + i ? weight : 0.0F;
+      added.sink_weight = key == 0 ? weight : 0.0F;
+      added.self_weight = key == query ? weight : 0.0F;
+      added.distance = weight * static_cast<float>(query - key);
+      const bool is_gone = other_last_query != nullptr && key < query && other_last_query[key] < query;
+      added.lost = is_gone ? weight : 0.0F;
       block.add_row(i, added);
     });
     block.leave();

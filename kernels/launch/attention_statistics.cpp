@@ -7,17 +7,15 @@
 
 namespace natscope::kernels {
 
-Status row_statistics(Backend backend, const AttentionMapSource& source, TokenPos first_query, std::span<float> entropy,
-                      std::span<float> sink_weight, std::span<float> self_weight) {
-  if (const Status status = launch::check_statistics(source, first_query, entropy, sink_weight, self_weight);
-      !status.ok()) {
+Status row_statistics(Backend backend, const AttentionMapSource& source, TokenPos first_query,
+                      std::span<const std::int32_t> other_last_query, const RowStatisticsOut& out) {
+  if (const Status status = launch::check_statistics(source, first_query, other_last_query, out); !status.ok())
     return status;
-  }
   switch (backend) {
     case Backend::ref:
-      return ref::row_statistics(source, first_query, entropy, sink_weight, self_weight);
+      return ref::row_statistics(source, first_query, other_last_query, out);
     case Backend::cpu:
-      return cpu::row_statistics(source, first_query, entropy, sink_weight, self_weight);
+      return cpu::row_statistics(source, first_query, other_last_query, out);
     case Backend::cuda:
       break;
   }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -43,18 +42,19 @@ inline constexpr int largest_zoom = 31;  // one cell is then more than any seque
 }
 
 [[nodiscard]] inline Status check_statistics(const AttentionMapSource& source, TokenPos first_query,
-                                             std::span<float> entropy, std::span<float> sink_weight,
-                                             std::span<float> self_weight) {
+                                             std::span<const std::int32_t> other_last_query,
+                                             const RowStatisticsOut& out) {
   if (const Status status = check_map(source); !status.ok()) return status;
-  const std::size_t count = std::max({entropy.size(), sink_weight.size(), self_weight.size()});
-  for (const std::span<float> output : {entropy, sink_weight, self_weight}) {
-    if (!output.empty() && output.size() != count)
-      return {StatusCode::shape_mismatch, "entropy, sink_weight, self_weight: [count] or empty"};
+  const std::int64_t count = out.count();
+  for (const std::span<float> output : out.all()) {
+    if (!output.empty() && static_cast<std::int64_t>(output.size()) != count)
+      return {StatusCode::shape_mismatch, "entropy … lost: [count] or empty"};
   }
   if (first_query.value < 0) return {StatusCode::invalid_argument, "first_query: not below 0"};
-  if (first_query.value + static_cast<std::int64_t>(count) > source.queries.rows) {
+  if (first_query.value + count > source.queries.rows)
     return {StatusCode::shape_mismatch, "count: more queries than the map has"};
-  }
+  if (!out.lost.empty() && static_cast<std::int64_t>(other_last_query.size()) < first_query.value + count)
+    return {StatusCode::shape_mismatch, "other_last_query: of every key up to the last query"};
   return {};
 }
 

@@ -23,8 +23,8 @@ Status attention_prefill(ConstView<float, 3> queries, ConstView<float, 3> keys, 
 Status attention_tile(const AttentionMapSource& source, TokenPos first_query, TokenPos first_key, int zoom,
                       View<float, 2> maximum, View<float, 2> mean, View<float, 2> visible_share);
 
-Status row_statistics(const AttentionMapSource& source, TokenPos first_query, std::span<float> entropy,
-                      std::span<float> sink_weight, std::span<float> self_weight);
+Status row_statistics(const AttentionMapSource& source, TokenPos first_query,
+                      std::span<const std::int32_t> other_last_query, const RowStatisticsOut& out);
 
 Status linear_row(std::span<const float> x, std::span<const LinearRow> products);
 

@@ -70,6 +70,8 @@ class HostMapBlock {
     row.entropy += added.entropy;
     row.sink_weight += added.sink_weight;
     row.self_weight += added.self_weight;
+    row.distance += added.distance;
+    row.lost += added.lost;
   }
   template <class F>
   void each_row(const F& f) const {
@@ -117,22 +119,26 @@ Status map_loops_tile(const AttentionMapSource& source, TokenPos first_query, To
   return {};
 }
 
-Status map_loops_statistics(const AttentionMapSource& source, TokenPos first_query, std::span<float> entropy,
-                            std::span<float> sink_weight, std::span<float> self_weight) {
-  if (const Status status = kernels::launch::check_statistics(source, first_query, entropy, sink_weight, self_weight);
-      !status.ok()) {
+Status map_loops_statistics(const AttentionMapSource& source, TokenPos first_query,
+                            std::span<const std::int32_t> other_last_query, const kernels::RowStatisticsOut& out) {
+  if (const Status status = kernels::launch::check_statistics(source, first_query, other_last_query, out); !status.ok())
     return status;
-  }
-  const auto count = static_cast<std::int64_t>(std::max({entropy.size(), sink_weight.size(), self_weight.size()}));
+  const std::int64_t count = out.count();
+  const std::int32_t* const other = out.lost.empty() ? nullptr : other_last_query.data();
   const cuda::MapArrays map = arrays_of(source);
   for (std::int64_t first = first_query.value; first < first_query.value + count; first += cuda::map_side) {
     HostMapBlock block(source, map);
-    cuda::map_rows_block(block, map, first, std::min(first + cuda::map_side, first_query.value + count),
+    cuda::map_rows_block(block, map, other, first, std::min(first + cuda::map_side, first_query.value + count),
                          [&](std::int64_t m, const cuda::RowStatistics& row) {
                            const auto at = static_cast<std::size_t>(m - first_query.value);
-                           if (!entropy.empty()) entropy[at] = row.entropy;
-                           if (!sink_weight.empty()) sink_weight[at] = row.sink_weight;
-                           if (!self_weight.empty()) self_weight[at] = row.self_weight;
+                           const auto put = [at](std::span<float> to, float value) {
+                             if (!to.empty()) to[at] = value;
+                           };
+                           put(out.entropy, row.entropy);
+                           put(out.sink_weight, row.sink_weight);
+                           put(out.self_weight, row.self_weight);
+                           put(out.distance, row.distance);
+                           put(out.lost, row.lost);
                          });
   }
   return {};

@@ -14,7 +14,7 @@ kernels::Status map_loops_tile(const kernels::AttentionMapSource& source, TokenP
                                kernels::View<float, 2> visible_share);
 
 kernels::Status map_loops_statistics(const kernels::AttentionMapSource& source, TokenPos first_query,
-                                     std::span<float> entropy, std::span<float> sink_weight,
-                                     std::span<float> self_weight);
+                                     std::span<const std::int32_t> other_last_query,
+                                     const kernels::RowStatisticsOut& out);
 
 }  // namespace natscope::test

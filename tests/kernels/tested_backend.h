@@ -36,8 +36,8 @@ struct MapBackend {
                                 kernels::View<float, 2> maximum, kernels::View<float, 2> mean,
                                 kernels::View<float, 2> visible_share)>
       tile;
-  std::function<kernels::Status(const kernels::AttentionMapSource&, TokenPos first_query, std::span<float> entropy,
-                                std::span<float> sink_weight, std::span<float> self_weight)>
+  std::function<kernels::Status(const kernels::AttentionMapSource&, TokenPos first_query,
+                                std::span<const std::int32_t> other_last_query, const kernels::RowStatisticsOut&)>
       statistics;
 };
 

@@ -58,11 +58,13 @@ Status map_tile(const AttentionMapSource& source, TokenPos first_query, TokenPos
   });
 }
 
-Status map_statistics(const AttentionMapSource& source, TokenPos first_query, std::span<float> entropy,
-                      std::span<float> sink_weight, std::span<float> self_weight) {
+Status map_statistics(const AttentionMapSource& source, TokenPos first_query,
+                      std::span<const std::int32_t> other_last_query, const kernels::RowStatisticsOut& out) {
   return run_twice_on_device([&](DeviceCall& call) {
-    return cuda::row_statistics(on_device(call, source), first_query, call.out(entropy), call.out(sink_weight),
-                                call.out(self_weight), nullptr);
+    return cuda::row_statistics(on_device(call, source), first_query, call.in(other_last_query),
+                                {call.out(out.entropy), call.out(out.sink_weight), call.out(out.self_weight),
+                                 call.out(out.distance), call.out(out.lost)},
+                                nullptr);
   });
 }
 

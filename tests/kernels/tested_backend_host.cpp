@@ -28,9 +28,9 @@ MapBackend map_backend(const char* name, kernels::Backend backend) {
                 kernels::View<float, 2> maximum, kernels::View<float, 2> mean, kernels::View<float, 2> visible_share) {
         return kernels::attention_tile(backend, source, first_query, first_key, zoom, maximum, mean, visible_share);
       },
-      [backend](const kernels::AttentionMapSource& source, TokenPos first_query, std::span<float> entropy,
-                std::span<float> sink_weight, std::span<float> self_weight) {
-        return kernels::row_statistics(backend, source, first_query, entropy, sink_weight, self_weight);
+      [backend](const kernels::AttentionMapSource& source, TokenPos first_query,
+                std::span<const std::int32_t> other_last_query, const kernels::RowStatisticsOut& out) {
+        return kernels::row_statistics(backend, source, first_query, other_last_query, out);
       }};
 }
 

@@ -7,9 +7,13 @@
 #include <QGuiApplication>
 #include <QHeaderView>
 #include <QMenu>
+#include <QProcess>
 #include <QTableView>
 #include <QTest>
+#include <algorithm>
 #include <cmath>
+#include <span>
+#include <vector>
 
 #include "tests/ui/patience.h"
 #include "tests/ui/window_on_tiny_model.h"
@@ -19,9 +23,9 @@ using namespace natscope::ui;
 
 namespace {
 
-/// Entropy, weight on the first token and on itself of a query's weights, the mean over all, from the weights
-/// themselves: a tile of zoom 0 has one in each cell.
-AttentionSummary meansOf(const AttentionTile& tile) {
+/// Entropy, weight on the first token and on itself, distance and what `other` had dropped of a query's weights, the
+/// mean over all, from the weights themselves: a tile of zoom 0 has one in each cell.
+AttentionSummary meansOf(const AttentionTile& tile, std::span<const std::int32_t> other = {}) {
   AttentionSummary means;
   for (std::int32_t row = 0; row < tile.rows; ++row) {
     for (std::int32_t column = 0; column <= row; ++column) {
@@ -29,6 +33,9 @@ AttentionSummary meansOf(const AttentionTile& tile) {
       if (weight > 0) means.entropy -= weight * std::log(weight) / tile.rows;
       if (column == 0) means.sink_weight += weight / tile.rows;
       if (column == row) means.self_weight += weight / tile.rows;
+      means.distance += weight * (row - column) / tile.rows;
+      const bool isKept = other.empty() || row == column || row <= other[static_cast<std::size_t>(column)];
+      if (!isKept) means.lost += weight / tile.rows;
     }
   }
   return means;
@@ -116,7 +123,56 @@ class HeadsWindowTest : public WindowTest {
       QVERIFY(std::abs(numberAt(row, "entropy") - means.entropy) < 1e-4);
       QVERIFY(std::abs(numberAt(row, "sink_weight") - means.sink_weight) < 1e-5);
       QVERIFY(std::abs(numberAt(row, "self_weight") - means.self_weight) < 1e-5);
+      QVERIFY(std::abs(numberAt(row, "distance") - means.distance) < 1e-4);
     }
+    QCOMPARE(table.column_at("lost"), table.columns.size());  // nothing is compared with
+  }
+
+  void whatTheKeptRunDroppedIsLost() {
+    analyseUnder("streaming:1,3");
+    window_->comparison().keep();
+    showAttention();
+    const FigureTable& table = panel().model().table();
+    QCOMPARE(table.column_at("lost"), table.columns.size());  // it is the run that is shown
+    analyseUnder("full");
+    QTRY_VERIFY_WITH_TIMEOUT(isCompared(), patience);
+    checkLost();
+    // Another one is compared with: everything that is said of the first is gone at once, and comes again.
+    const auto streaming = lostOfAll();
+    QVERIFY(std::ranges::all_of(streaming, [](double lost) { return lost > 0; }));
+    analyseUnder("streaming:1,8");
+    window_->comparison().keep();
+    analyseUnder("full");
+    QTRY_COMPARE_WITH_TIMEOUT(window_->comparison().runs().size(), std::size_t{2}, patience);
+    QTRY_VERIFY_WITH_TIMEOUT(isCompared(), patience);
+    checkLost();
+    const auto wider = lostOfAll();
+    for (std::size_t row = 0; row < wider.size(); ++row) QVERIFY(wider[row] < streaming[row]);
+    window_->comparison().choose(0);
+    QTRY_VERIFY_WITH_TIMEOUT(isComplete() && lostOfAll() == streaming, patience);
+    // Of another text nothing is lost, and none is kept in the end.
+    window_->comparison().drop();
+    window_->comparison().drop();
+    QTRY_COMPARE_WITH_TIMEOUT(table.column_at("lost"), table.columns.size(), patience);
+    QVERIFY(!panel().words().contains(QStringLiteral("lost")));
+  }
+
+  void aRecordingIsComparedWithoutAnEngine() {
+    analyseUnder("streaming:1,3");
+    window_->comparison().keep();
+    const QString trace = tiny_.filePath(QStringLiteral("full.safetensors"));
+    QProcess program;
+    program.start(
+        QStringLiteral(NATSCOPE_BIN_DIR "/natscope-cli"),
+        {QStringLiteral("trace"), QStringLiteral("--model"), tiny_.modelFolder(), QStringLiteral("--policy"),
+         QStringLiteral("full"), QStringLiteral("--attention"), QStringLiteral("all"), QStringLiteral("--prompt"),
+         QLatin1String(WindowOnTinyModel::alice), QStringLiteral("--out"), trace});
+    QVERIFY(program.waitForFinished(patience) && program.exitCode() == 0);
+    window_->openPath(trace);
+    QTRY_VERIFY_WITH_TIMEOUT(bench().recording() != nullptr, patience);
+    panel().attentionInstead().setChecked(true);
+    QTRY_VERIFY_WITH_TIMEOUT(isCompared(), patience);
+    checkLost();
   }
 
   void aRowIsAQueryHead() {
@@ -170,6 +226,37 @@ class HeadsWindowTest : public WindowTest {
 
  private:
   HeadsPanel& panel() { return window_->heads(); }
+  void analyseUnder(const char* policy) {
+    PromptOptions options = bench().options();
+    options.policy = QLatin1String(policy);
+    bench().setOptions(options);
+    bench().analyse();
+    QTRY_VERIFY_WITH_TIMEOUT(bench().canAnalyse() && bench().client().policy() == policy, patience);
+  }
+  /// Every row's number against the weights and the kept run's drops.
+  void checkLost() {
+    const FigureTable& table = panel().model().table();
+    const SequenceRecord& kept = window_->comparison().kept()->record;
+    for (std::size_t row = 0; row < table.rows(); ++row) {
+      const LayerId layer(static_cast<int>(numberAt(row, "layer")));
+      const TileKey key{layer, HeadId(static_cast<int>(numberAt(row, "head"))), 0, 0, 0};
+      QTRY_VERIFY_WITH_TIMEOUT(bench().tiles().tile(key) != nullptr, patience);
+      const KvHeadId kvHead(static_cast<int>(numberAt(row, "kv_head")));
+      const AttentionSummary means = meansOf(*bench().tiles().tile(key), kept.last_query(layer, kvHead));
+      QVERIFY2(std::abs(numberAt(row, "lost") - means.lost) < 1e-5,
+               qPrintable(QStringLiteral("%1 %2").arg(numberAt(row, "lost")).arg(means.lost)));
+      QCOMPARE(numberAt(row, "compared_queries"), static_cast<double>(bench().sequence().size()));
+    }
+  }
+  std::vector<double> lostOfAll() {
+    std::vector<double> lost;
+    for (std::size_t row = 0; row < panel().model().table().rows(); ++row) lost.push_back(numberAt(row, "lost"));
+    return lost;
+  }
+  /// With the run that is kept now.
+  bool isCompared() {
+    return isComplete() && panel().words().contains(QStringLiteral("lost: to ") + window_->comparison().kept()->name);
+  }
   bool isComplete() { return panel().words().contains(QStringLiteral("heads: means over")); }
   void showAttention() {
     panel().attentionInstead().setChecked(true);
@@ -178,6 +265,7 @@ class HeadsWindowTest : public WindowTest {
   /// -1 where there is nothing.
   double numberAt(std::size_t row, const char* key) {
     const FigureTable& table = panel().model().table();
+    if (table.column_at(key) == table.columns.size()) return -1;
     const double* const number = table.at(row, table.column_at(key)).number();
     return number != nullptr ? *number : -1;
   }

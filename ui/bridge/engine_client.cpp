@@ -124,9 +124,16 @@ void EngineClient::Private::sendTileWishes() {
   if (!link.isReady() || !isInEngine || isBeingReplaced()) return;
   for (const std::uint64_t passed : tiles.overtaken()) link.ask(StopMessage{passed}, generation);
   while (link.isReady() && isInEngine && !isBeingReplaced()) {
-    const auto key = tiles.take(link.nextId(), asked.empty());
+    const std::uint64_t id = link.nextId();
+    const auto key = tiles.take(id, asked.empty());
     if (!key) return;
-    link.ask(TileRequestMessage{*key}, generation);
+    TileRequestMessage request{*key};
+    if (tiles.canWait(id)) {
+      const auto schedule = comparedLater.schedule(*key);
+      request.compared_run = comparedLater.id;
+      request.other_last_query.assign(schedule.begin(), schedule.end());
+    }
+    link.ask(std::move(request), generation);
   }
 }
 
@@ -224,8 +231,9 @@ void EngineClient::requestTile(const TileKey& key) {
   d_->sendTileWishes();
 }
 
-void EngineClient::requestTilesLater(const std::vector<TileKey>& keys) {
+void EngineClient::requestTilesLater(const std::vector<TileKey>& keys, const OtherRun& other) {
   if (!d_->isInEngine) return;
+  d_->comparedLater = other;
   d_->tiles.wishLater(keys);
   d_->sendTileWishes();
 }

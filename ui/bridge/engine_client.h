@@ -17,6 +17,7 @@
 #include "core/explore/token_span.h"
 #include "core/protocol/messages.h"
 #include "core/session/session_file.h"
+#include "ui/bridge/other_run.h"
 
 namespace natscope::ui {
 
@@ -161,8 +162,8 @@ class EngineClient : public QObject {
   void dropPendingTiles();
   /// Asks for tiles that can wait, in this order, one at a time: none while another one is wished for, nor while the
   /// engine opens, analyses or generates, from which they would take time. Replaces those that wait. A failure ends
-  /// them all.
-  void requestTilesLater(const std::vector<natscope::TileKey>& keys);
+  /// them all. What heads attend to is compared with `other`.
+  void requestTilesLater(const std::vector<natscope::TileKey>& keys, const OtherRun& other = {});
   /// The newest wish wins: one that was not sent yet is replaced.
   void requestWeights(const natscope::WeightsRequestMessage& request);
   /// Asks for the prompt that the open model is given for a text as a turn of a conversation; one at a time, and only

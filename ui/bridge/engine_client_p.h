@@ -95,6 +95,7 @@ class EngineClient::Private {
   std::int64_t mostRolesGiven = std::int64_t{32} << 20U;  // a role costs a byte of a message
 
   TileWishes tiles;
+  OtherRun comparedLater;  // of those that can wait
   std::optional<WeightsRequestMessage> weightsWish;
   std::uint64_t weightsId = 0;  // of the request on its way; 0: none
   WeightsRequestMessage weightsAsked;

@@ -40,6 +40,11 @@ std::vector<std::uint64_t> TileWishes::overtaken() {
   return ids;
 }
 
+bool TileWishes::canWait(std::uint64_t id) const {
+  const auto found = onTheirWay_.find(id);
+  return found != onTheirWay_.end() && found->second.canWait;
+}
+
 bool TileWishes::answered(std::uint64_t id) { return onTheirWay_.erase(id) > 0; }
 
 bool TileWishes::again(std::uint64_t id) {

@@ -28,6 +28,8 @@ class TileWishes {
   /// Requests for tiles of other layers than that of the newest wish, each once: to be stopped, as the engine may be
   /// reading the whole text again for them.
   [[nodiscard]] std::vector<std::uint64_t> overtaken();
+  /// Whether what this request asks for was among those that can wait.
+  [[nodiscard]] bool canWait(std::uint64_t id) const;
   /// The request was answered. False when it is not one of ours.
   bool answered(std::uint64_t id);
   /// The request came to nothing and is wished for again, unless it was overtaken. False when it is not one of ours.

@@ -118,9 +118,12 @@ std::size_t lastToken(const FigureData& figure) {
 /// Which figures have other runs, and how many.
 Expected<void> checkCompared(const FigureData& figure) {
   const auto* losses = std::get_if<LossText>(&figure.values);
-  const bool needsOne = std::holds_alternative<HeldMap>(figure.values) || (losses != nullptr && losses->is_compared());
+  const auto* table = std::get_if<FigureTable>(&figure.values);
+  const bool needsOne = std::holds_alternative<HeldMap>(figure.values) ||
+                        (losses != nullptr && losses->is_compared()) ||
+                        (table != nullptr && table->column_at("lost") < table->columns.size());
   if (figure.kind != FigureKind::kv && figure.compared.size() != (needsOne ? 1U : 0U))
-    return fail(ErrorCode::bad_arrays, "runs beside each other are of KV curves, losses and what is held");
+    return fail(ErrorCode::bad_arrays, "runs beside each other are of KV curves, losses, statistics and what is held");
   for (const ComparedRun& other : figure.compared) {
     if (figure.kind == FigureKind::kv) NATSCOPE_CHECK(check(other.curve));
   }

@@ -3,6 +3,7 @@
 #include "ui/figure/figure_legends.h"
 
 #include <QLocale>
+#include <algorithm>
 
 #include "core/cache/forced_role.h"
 #include "core/cache/policy.h"
@@ -97,12 +98,30 @@ void addSetByHand(std::vector<LegendEntry>& entries, const FigureData& figure, c
   }
 }
 
+/// What the matrix of what is lost is of, where a run stands beside.
+QString lostWords(const FigureData& figure, const FigureTable& table, const FigureOptions& options) {
+  const auto most = [&table](const char* key) {
+    double largest = 0;
+    const std::size_t column = table.column_at(key);
+    for (std::size_t row = 0; row < table.rows(); ++row) {
+      if (const double* const number = table.at(row, column).number()) largest = std::max(largest, *number);
+    }
+    return static_cast<qlonglong>(largest);
+  };
+  const QString words = QStringLiteral("lost: of the weight under %1, what lies on entries that %2 had dropped by then")
+                            .arg(shownRunName(figure, 0, options), shownRunName(figure, 1, options));
+  const qlonglong compared = most("compared_queries");
+  return compared == most("queries") ? words : words + QStringLiteral("; of %1 queries").arg(compared);
+}
+
 std::vector<LegendEntry> entriesOf(const FigureData& figure, const FigureOptions& options, const FigureLayout& layout) {
   const FigureInk ink = inkOf(options.theme);
   if (const auto* maps = std::get_if<HeadOverview>(&figure.values)) return overviewLegend(*maps, options, layout);
   if (const auto* table = std::get_if<FigureTable>(&figure.values)) {
-    return figure.kind == FigureKind::vocabulary ? vocabularyLegend(*table, options)
-                                                 : headMatricesLegend(*table, options);
+    if (figure.kind == FigureKind::vocabulary) return vocabularyLegend(*table, options);
+    std::vector<LegendEntry> entries = headMatricesLegend(*table, options);
+    if (!figure.compared.empty()) entries.push_back({0, {}, lostWords(figure, *table, options), true});
+    return entries;
   }
   if (figure.kind == FigureKind::text) return textLegend(figure, options);
   if (figure.kind == FigureKind::kv) return curveLegend(figure, options);

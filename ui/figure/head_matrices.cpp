@@ -23,6 +23,7 @@ constexpr double smallestCell = 2;
 constexpr double comfortableCell = 4.5;  // below it fewer matrices stand beside each other
 constexpr double cellOfNumber = 12;      // from here on a cell has room for its number
 constexpr double tallestOfNumbers = 430;
+constexpr double tallestOfAll = 1700;
 constexpr double titleRoom = 13;    // above a matrix
 constexpr double belowMatrix = 26;  // heads and what they are
 constexpr double rowGap = 10;
@@ -37,10 +38,16 @@ struct Matrix {
   const char* title;
 };
 
-constexpr Matrix matrices[] = {{"entropy", "entropy, nats"},           {"sink_weight", "weight on token 0, %"},
-                               {"self_weight", "weight on itself, %"}, {"kv_fraction", "KV fraction, %"},
-                               {"global_share", "Global, %"},          {"local_share", "Local, %"},
-                               {"sliding_share", "Sliding, %"},        {"mean_local_life", "life of Locals, tokens"}};
+constexpr Matrix matrices[] = {{"entropy", "entropy, nats"},
+                               {"sink_weight", "weight on token 0, %"},
+                               {"self_weight", "weight on itself, %"},
+                               {"distance", "distance, tokens"},
+                               {"lost", "lost, %"},
+                               {"kv_fraction", "KV fraction, %"},
+                               {"global_share", "Global, %"},
+                               {"local_share", "Local, %"},
+                               {"sliding_share", "Sliding, %"},
+                               {"mean_local_life", "life of Locals, tokens"}};
 
 bool isOfQueryHeads(const FigureTable& table) { return table.column_at("head") < table.columns.size(); }
 
@@ -105,7 +112,11 @@ std::vector<double> cellsOf(const FigureTable& table, std::size_t column, const 
   return cells;
 }
 
-QString numberText(double value, double largest) { return QString::number(value, 'f', largest < 10 ? 1 : 0); }
+/// Four digits are wider than a cell.
+QString numberText(double value, double largest) {
+  if (value < 999.5) return QString::number(value, 'f', largest < 10 ? 1 : 0);
+  return QString::number(value / 1000, 'f', value < 9950 ? 1 : 0) + QLatin1Char('k');
+}
 
 void drawNumbers(QPainter& painter, const QRectF& matrix, const QImage& image, const std::vector<double>& cells,
                  double largest) {
@@ -129,12 +140,16 @@ struct Grid {
 };
 
 /// The most beside each other whose cells have room for their numbers, where that makes no tall figure; else the most
-/// whose cells can be told apart.
+/// whose cells can be told apart; where one below the other would be taller than a poster, two.
 Grid gridFor(double room, double between, double title, std::int64_t count, std::int64_t heads, std::int64_t layers) {
   const auto gridOf = [&](std::int64_t across) {
     const double block = (room - static_cast<double>(across - 1) * between) / static_cast<double>(across);
     const double cell = std::clamp((block - barRoom) / static_cast<double>(heads), smallestCell, largestCell);
     return Grid{across, cell, std::max(title, cell * static_cast<double>(heads) + barRoom)};
+  };
+  const auto heightOf = [&](const Grid& grid) {
+    const auto rows = static_cast<double>((count + grid.across - 1) / grid.across);
+    return rows * (grid.cell * static_cast<double>(layers) + titleRoom + belowMatrix + rowGap);
   };
   const auto fits = [&](const Grid& grid, double cell) {
     const double needed = static_cast<double>(grid.across) * (grid.block + between) - between;
@@ -142,15 +157,15 @@ Grid gridFor(double room, double between, double title, std::int64_t count, std:
   };
   for (std::int64_t across = count; across > 0; --across) {
     const Grid grid = gridOf(across);
-    const auto rows = static_cast<double>((count + across - 1) / across);
-    const double height = rows * (grid.cell * static_cast<double>(layers) + titleRoom + belowMatrix + rowGap);
-    if (fits(grid, cellOfNumber) && height <= tallestOfNumbers) return grid;
+    if (fits(grid, cellOfNumber) && heightOf(grid) <= tallestOfNumbers) return grid;
   }
   for (std::int64_t across = count; across > 1; --across) {
     const Grid grid = gridOf(across);
     if (fits(grid, comfortableCell)) return grid;
   }
-  return gridOf(1);
+  const Grid one = gridOf(1);
+  const Grid two = gridOf(2);
+  return heightOf(one) > tallestOfAll && fits(two, smallestCell) ? two : one;
 }
 
 }  // namespace

@@ -43,14 +43,15 @@ void EngineTileSource::dropPending() {
   client_.dropPendingTiles();
 }
 
-void EngineTileSource::fetchLater(const std::vector<TileKey>& keys) {
+void EngineTileSource::fetchLater(const std::vector<TileKey>& keys, const OtherRun& other) {
   // One that is on its way stays among them until it is here.
   later_.insert(keys.begin(), keys.end());
-  client_.requestTilesLater(keys);
+  client_.requestTilesLater(keys, other);
 }
 
 void EngineTileSource::take(const AttentionTile& tile) {
-  const bool isForLater = later_.erase(tile.key) > 0;
+  // One may come twice: compared with a run that another took the place of, and then with that.
+  const bool isForLater = later_.erase(tile.key) > 0 || tile.compared_run != 0;
   const bool isWanted = wanted_.erase(tile.key) > 0 || kept_.peek(tile.key) != nullptr;
   if (!isForLater || isWanted) {
     kept_.keep(tile.key, std::make_shared<const AttentionTile>(tile));

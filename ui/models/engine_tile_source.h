@@ -20,7 +20,7 @@ class EngineTileSource : public TileSource {
   [[nodiscard]] std::shared_ptr<const AttentionTile> tile(const TileKey& key) override;
   [[nodiscard]] std::shared_ptr<const AttentionTile> cached(const TileKey& key) const override;
   void dropPending() override;
-  void fetchLater(const std::vector<TileKey>& keys) override;
+  void fetchLater(const std::vector<TileKey>& keys, const OtherRun& other) override;
 
  private:
   void take(const AttentionTile& tile);

@@ -15,6 +15,7 @@ std::shared_ptr<const HeadThumbnail> thumbnailOf(const AttentionTile& tile) {
   made->tokens = tile.tokens;
   made->side = tile.columns;
   made->summary = tile.summary;
+  made->comparedRun = tile.compared_run;
   made->cells.reserve(tile.maximum.size());
   for (std::size_t cell = 0; cell < tile.maximum.size(); ++cell) {
     const std::uint32_t code = std::bit_cast<std::uint32_t>(tile.maximum[cell]) >> 16U;
@@ -48,25 +49,30 @@ bool HeadThumbnails::isUpToDate(const MapId& head) const {
   return thumbnail && thumbnail->tokens >= tiles_.tokens();
 }
 
-void HeadThumbnails::want(const QObject& view, std::vector<MapId> heads) {
+bool HeadThumbnails::isUpToDate(const MapId& head, const OtherRun& other) const {
+  return isUpToDate(head) && (other.id == 0 || of(head)->comparedRun == other.id);
+}
+
+void HeadThumbnails::want(const QObject& view, std::vector<MapId> heads, OtherRun other) {
   const bool wantedSome = std::erase_if(wanted_, [&](const Wanted& wanted) { return wanted.view == &view; }) > 0;
   if (heads.empty() && !wantedSome) return;
-  if (!heads.empty()) wanted_.insert(wanted_.begin(), {&view, std::move(heads)});
+  if (!heads.empty()) wanted_.insert(wanted_.begin(), {&view, std::move(heads), std::move(other)});
   std::vector<TileKey> missing;
   std::set<TileKey> asked;
   const qint64 tokens = tiles_.tokens();
+  OtherRun compared;
   for (const Wanted& wanted : wanted_) {
+    if (compared.id == 0) compared = wanted.other;
     for (const MapId& head : wanted.heads) {
-      if (tokens == 0 || isUpToDate(head) || !tiles_.whyNoMap(head.layer, head.head).isEmpty()) continue;
+      if (tokens == 0 || isUpToDate(head, wanted.other) || !tiles_.whyNoMap(head.layer, head.head).isEmpty()) continue;
       const TileKey key{head.layer, head.head, overview_zoom(tokens), 0, 0};
       // What the map view has need not be computed again.
-      if (const auto cached = tiles_.cached(key); cached && cached->tokens >= tokens)
-        keep(*cached);
-      else if (asked.insert(key).second)
-        missing.push_back(key);
+      const auto cached = tiles_.cached(key);
+      if (cached && cached->tokens >= tokens && !isUpToDate(head)) keep(*cached);
+      if (!isUpToDate(head, wanted.other) && asked.insert(key).second) missing.push_back(key);
     }
   }
-  tiles_.fetchLater(missing);
+  tiles_.fetchLater(missing, compared);
 }
 
 void HeadThumbnails::keep(const AttentionTile& tile) {

@@ -20,6 +20,7 @@ struct HeadThumbnail {
   /// weights do, and colours need no more (ColourTable).
   std::vector<std::uint16_t> cells;
   std::optional<AttentionSummary> summary{};
+  std::uint64_t comparedRun = 0;  ///< OtherRun::id of the one that the summary is compared with
 };
 
 /// The maps of all heads of what is shown, as far as they were computed, until something else is shown; one set for
@@ -37,10 +38,13 @@ class HeadThumbnails : public QObject {
   [[nodiscard]] std::shared_ptr<const HeadThumbnail> of(const MapId& head) const;
   /// Whether its picture is of the whole text.
   [[nodiscard]] bool isUpToDate(const MapId& head) const;
+  /// The same, and its summary is compared with this run, where there is one.
+  [[nodiscard]] bool isUpToDate(const MapId& head, const OtherRun& other) const;
 
   /// Fetches those of these heads that are missing or out of date and can be had, in this order, before those that
-  /// others want; what waits of an earlier call for the same view is forgotten. None: it wants nothing more.
-  void want(const QObject& view, std::vector<MapId> heads);
+  /// others want; what waits of an earlier call for the same view is forgotten. None: it wants nothing more. `other`:
+  /// the run that their summaries are to be compared with; one view at a time has one.
+  void want(const QObject& view, std::vector<MapId> heads, OtherRun other = {});
 
   /// How many visible cells of all pictures have which upper 16 bits, for range_of_counts.
   [[nodiscard]] std::vector<std::uint64_t> counts(bool hideSink) const;
@@ -56,6 +60,7 @@ class HeadThumbnails : public QObject {
   struct Wanted {
     const QObject* view;
     std::vector<MapId> heads;
+    OtherRun other;
   };
 
   TileSource& tiles_;

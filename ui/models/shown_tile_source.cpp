@@ -24,6 +24,7 @@ ShownTileSource::ShownTileSource(EngineClient& client, ShownRecording recording,
     recorded_.clear();
     computing_.clear();
     later_.clear();
+    comparedLater_ = {};
     isComputingLater_ = false;
     reading_.clear();
     Q_EMIT reset();
@@ -62,9 +63,10 @@ QString ShownTileSource::whyNoTiles() const {
                   : tr("No engine has this text: weights that were not drawn before cannot be computed.");
 }
 
-void ShownTileSource::fetchLater(const std::vector<TileKey>& keys) {
-  if (!recording_()) return engine_.fetchLater(keys);
+void ShownTileSource::fetchLater(const std::vector<TileKey>& keys, const OtherRun& other) {
+  if (!recording_()) return engine_.fetchLater(keys, other);
   later_.assign(keys.rbegin(), keys.rend());
+  comparedLater_ = other;
   if (!isComputingLater_) computeNextLater();
 }
 
@@ -75,7 +77,12 @@ void ShownTileSource::computeNextLater() {
   later_.pop_back();
   isComputingLater_ = true;
   elsewhere(
-      this, [recording, key] { return tile_of(recording->trace(), key); },
+      this,
+      [recording, key, other = comparedLater_] {
+        auto tile = tile_of(recording->trace(), key, other.schedule(key));
+        if (tile) tile->compared_run = other.id;
+        return tile;
+      },
       [this, generation = generation_](const Expected<AttentionTile>& tile) {
         if (generation != generation_) return;
         isComputingLater_ = false;

@@ -27,7 +27,7 @@ class ShownTileSource : public TileSource {
   [[nodiscard]] QString whyNoMap(LayerId layer, HeadId head) const override;
   [[nodiscard]] QString whyNoTiles() const override;
   void dropPending() override { engine_.dropPending(); }
-  void fetchLater(const std::vector<TileKey>& keys) override;
+  void fetchLater(const std::vector<TileKey>& keys, const OtherRun& other) override;
 
  Q_SIGNALS:
   void failed(const natscope::Error& error);  ///< a recorded map that cannot be read
@@ -42,6 +42,7 @@ class ShownTileSource : public TileSource {
   LatestUsed<TileKey, std::shared_ptr<const AttentionTile>> recorded_;
   std::set<TileKey> computing_;
   std::vector<TileKey> later_;  // of a recording, next one last
+  OtherRun comparedLater_;
   bool isComputingLater_ = false;
   quint64 generation_ = 0;
   QString reading_;  // how far the engine is with reading the text once more; empty: it is not

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/explore/attention_tile.h"
+#include "ui/bridge/other_run.h"
 
 namespace natscope::ui {
 
@@ -37,8 +38,9 @@ class TileSource : public QObject {
 
   /// For pictures of many heads at once: fetches the tiles one after another, in this order, whenever nothing that
   /// tile() asks for is on its way and the model has nothing else to do. Each comes with `arrivedLater` and is not kept
-  /// here, so that it takes no other tile's place. Replaces what waits of an earlier call; none: nothing waits.
-  virtual void fetchLater(const std::vector<TileKey>&) {}
+  /// here, so that it takes no other tile's place. What heads attend to is compared with `other`. Replaces what waits
+  /// of an earlier call; none: nothing waits.
+  virtual void fetchLater(const std::vector<TileKey>&, const OtherRun& other) { static_cast<void>(other); }
 
  Q_SIGNALS:
   void arrived(const natscope::TileKey& key);

@@ -49,7 +49,7 @@ QString contentsOf(const ExportChoice& choice, const QString& ending) {
       break;
     case FigureKind::statistics:
       holds = isNpy ? words("F64 [heads, columns]")
-                    : words("a row a query head: entropy, weight on the first token and on itself");
+                    : words("a row a query head: entropy, weight on the first token and on itself, distance");
       break;
     case FigureKind::vocabulary:
       holds = words("a row a token of the vocabulary that occurs");

@@ -2,9 +2,11 @@
 #include "ui/panels/heads_panel.h"
 
 #include <QCheckBox>
+#include <QScopeGuard>
 #include <QSortFilterProxyModel>
 #include <QTableView>
 #include <algorithm>
+#include <utility>
 
 #include "core/cache/policy.h"
 #include "core/export/head_table.h"
@@ -12,15 +14,17 @@
 
 namespace natscope::ui {
 
-HeadsPanel::HeadsPanel(Workbench& workbench, QWidget* parent)
+HeadsPanel::HeadsPanel(Workbench& workbench, RunComparison& comparison, QWidget* parent)
     : FigureTablePanel(workbench.sequence(), new QSortFilterProxyModel,
                        tr("A row chooses its head in every view. A header sorts. Ctrl+C copies the selected rows."),
                        parent),
       workbench_(workbench),
+      comparison_(comparison),
       thumbnails_(workbench.thumbnails()),
       attentionInstead_(new QCheckBox(tr("what each attends to"), this)) {
   attentionInstead_->setToolTip(
-      tr("A row a query head: its entropy, its weight on the first token and on itself, in place of what it keeps"));
+      tr("A row a query head: its entropy, its weight on the first token and on itself, how far back it looks, and how "
+         "much of its weight lies on what the kept run had dropped, in place of what it keeps"));
   addField(attentionInstead_);
   table().sortByColumn(0, Qt::AscendingOrder);
   connect(&model(), &QAbstractItemModel::modelReset, this, &HeadsPanel::showChosenHead);
@@ -40,6 +44,7 @@ HeadsPanel::HeadsPanel(Workbench& workbench, QWidget* parent)
   // Of what an engine was asked for before it died nothing comes; a model decides what can be had.
   connect(&workbench_.client(), &EngineClient::sequenceRestored, this, fetchSoon);
   connect(&workbench_.client(), &EngineClient::modelOpened, this, fetchSoon);
+  connect(&comparison_, &RunComparison::changed, this, fetchSoon);
   HeadsPanel::refresh();
 }
 
@@ -55,9 +60,33 @@ void HeadsPanel::hideEvent(QHideEvent* event) {
   thumbnails_.want(*this, {});
 }
 
+/// The kept run where it is another one of the same text and as many heads; what is compared with another one than
+/// before is fetched again.
+void HeadsPanel::findOther() {
+  const SequenceRecord& shown = workbench_.sequence().record();
+  if (keptRun_ != comparison_.kept()) {
+    keptRun_ = comparison_.kept();
+    ++others_;
+  }
+  const std::uint64_t before = std::exchange(other_, {}).id;
+  const auto fetchOthers = qScopeGuard([&] { mustFetch_ = mustFetch_ || other_.id != before; });
+  if (!keptRun_) return;
+  const CacheGeometry& mine = shown.geometry();
+  const CacheGeometry& others = keptRun_->record.geometry();
+  const std::int64_t common = comparison_.losses().tokens();
+  // Every text begins with the same token.
+  const bool isSameText = common > 0 && common >= std::min<std::int64_t>({2, shown.size(), keptRun_->record.size()});
+  if (!isSameText || mine.layers != others.layers || mine.kv_heads != others.kv_heads) return;
+  // To itself nothing is lost.
+  const bool isShown = common == shown.size() && common == keptRun_->record.size() &&
+                       keptRun_->name == comparison_.presentName() && keptRun_->model == comparison_.presentModel();
+  if (isShown) return;
+  other_ = {others_, keptRun_->record, workbench_.selection().heads(), common};
+}
+
 void HeadsPanel::fetch() {
   mustFetch_ = false;
-  thumbnails_.want(*this, isOfAttention() ? workbench_.selection().allHeads() : std::vector<MapId>());
+  thumbnails_.want(*this, isOfAttention() ? workbench_.selection().allHeads() : std::vector<MapId>(), other_);
 }
 
 void HeadsPanel::changeTable() {
@@ -68,6 +97,7 @@ void HeadsPanel::changeTable() {
 }
 
 void HeadsPanel::refresh() {
+  findOther();
   if (mustFetch_ && isVisible()) fetch();
   if (isOfAttention())
     showAttention();
@@ -94,20 +124,25 @@ void HeadsPanel::showAttention() {
   attention_.clear();
   qint64 known = 0;
   std::int64_t queries = 0;
+  std::int64_t compared = 0;
   for (LayerId layer(0); workbench_.tiles().tokens() > 0 && layer.value < selection.layers(); ++layer.value) {
     for (HeadId head(0); head.value < selection.heads(); ++head.value) {
       if (!workbench_.tiles().whyNoMap(layer, head).isEmpty()) continue;
       HeadAttention row{layer, head, kv_head_of(head, selection.heads(), selection.kvHeads()), std::nullopt};
       // One of an earlier, shorter text is another number.
       if (thumbnails_.isUpToDate({layer, head})) {
-        ++known;
-        row.means = thumbnails_.of({layer, head})->summary;
+        known += thumbnails_.isUpToDate({layer, head}, other_) ? 1 : 0;
+        const auto thumbnail = thumbnails_.of({layer, head});
+        row.means = thumbnail->summary;
         if (row.means) queries = row.means->queries;
+        // What was lost to another run is another number, too.
+        if (row.means && thumbnail->comparedRun != other_.id) row.means->compared_queries = 0;
+        if (row.means) compared = std::max(compared, row.means->compared_queries);
       }
       attention_.push_back(row);
     }
   }
-  setTable(attention_table(attention_));
+  setTable(attention_table(attention_, other_.id != 0));
   const auto all = static_cast<qint64>(attention_.size());
   if (workbench_.tiles().tokens() == 0) return say(tr("Heads appear when a text was analysed."));
   if (all == 0) return say(tr("No map of this run was recorded."));
@@ -119,10 +154,14 @@ void HeadsPanel::showAttention() {
     return say(words);
   }
   const qint64 tokens = workbench_.tiles().tokens();
-  say(queries == 0        ? tr("%1 heads, of whose weights nothing is known").arg(groupedNumber(all))
-      : queries == tokens ? tr("%1 heads: means over all %2 queries").arg(groupedNumber(all), groupedNumber(tokens))
-                          : tr("%1 heads: means over %2 of %3 queries")
-                                .arg(groupedNumber(all), groupedNumber(queries), groupedNumber(tokens)));
+  QString words = queries == 0 ? tr("%1 heads, of whose weights nothing is known").arg(groupedNumber(all))
+                  : queries == tokens
+                      ? tr("%1 heads: means over all %2 queries").arg(groupedNumber(all), groupedNumber(tokens))
+                      : tr("%1 heads: means over %2 of %3 queries")
+                            .arg(groupedNumber(all), groupedNumber(queries), groupedNumber(tokens));
+  if (compared > 0) words += tr("; lost: to %1").arg(keptRun_->name);
+  if (compared > 0 && compared < queries) words += tr(", of %1 queries").arg(groupedNumber(compared));
+  say(words);
 }
 
 void HeadsPanel::showChosenHead() {

@@ -5,6 +5,7 @@
 
 #include "core/explore/head_summary.h"
 #include "core/export/attention_table.h"
+#include "ui/models/runs/run_comparison.h"
 #include "ui/models/workbench.h"
 #include "ui/panels/figure_table_panel.h"
 
@@ -15,12 +16,13 @@ namespace natscope::ui {
 /// All heads as a table: what each KV head keeps, or what each query head attends to. The current row is the chosen
 /// head, here and in every other view.
 ///
-/// What heads attend to comes with their maps (HeadThumbnails), which are fetched while the table of it is seen.
+/// What heads attend to comes with their maps (HeadThumbnails), which are fetched while the table of it is seen; beside
+/// a kept run of the same text it says how much of that the kept run had dropped.
 class HeadsPanel : public FigureTablePanel {
   Q_OBJECT
 
  public:
-  explicit HeadsPanel(Workbench& workbench, QWidget* parent = nullptr);
+  HeadsPanel(Workbench& workbench, RunComparison& comparison, QWidget* parent = nullptr);
 
   [[nodiscard]] QCheckBox& attentionInstead() { return *attentionInstead_; }
   /// Whether the table is of what heads attend to.
@@ -38,13 +40,18 @@ class HeadsPanel : public FigureTablePanel {
   void showAttention();
   void changeTable();
   void showChosenHead();
+  void findOther();
 
   Workbench& workbench_;
+  RunComparison& comparison_;
   HeadThumbnails& thumbnails_;
   QCheckBox* attentionInstead_;
-  std::vector<HeadSummary> kept_;         // of the rows, or …
-  std::vector<HeadAttention> attention_;  // … these
-  bool mustFetch_ = false;                // there may be other maps to be had than when they were asked for
+  std::vector<HeadSummary> kept_;           // of the rows, or …
+  std::vector<HeadAttention> attention_;    // … these
+  std::shared_ptr<const KeptRun> keptRun_;  // that other_ is of
+  OtherRun other_;
+  std::uint64_t others_ = 0;  // how many there were
+  bool mustFetch_ = false;    // there may be other maps to be had than when they were asked for
   bool isChoosing_ = false;
 };
 

@@ -12,6 +12,7 @@
 #include "app/cli/terminal/terminal.h"
 #include "core/base/atomic_file.h"
 #include "core/base/cancel.h"
+#include "core/explore/run_figures.h"
 #include "core/export/attention_table.h"
 #include "core/export/data_files.h"
 #include "core/export/figure_request.h"
@@ -70,32 +71,47 @@ Expected<Session> recorded_session(FigureKind kind, const std::string& file) {
   NATSCOPE_TRY(const std::string format, recorded_format(file));
   if (format == "natscope-session") return read_session(file);
   NATSCOPE_TRY(const auto trace, TraceFile::open(file));
-  if (kind == FigureKind::roles) NATSCOPE_CHECK(check_held_is_known(trace));
+  if (kind == FigureKind::roles || kind == FigureKind::statistics) NATSCOPE_CHECK(check_held_is_known(trace));
   return session_of(trace, std::nullopt);
+}
+
+/// The run of --compare, but for a KV curve's, which add_compared() reads.
+Expected<std::optional<Session>> compared_session(FigureKind kind, const Options& options) {
+  if (kind == FigureKind::kv || options.compared.empty()) return std::optional<Session>();
+  return recorded_session(kind, options.compared.front());
+}
+
+std::optional<RunOf> run_of(const std::optional<Session>& session) {
+  return session ? std::optional(RunOf{session->record, session->provenance}) : std::nullopt;
 }
 
 /// Of a run's record; beside the run of --compare, but for a KV curve, which add_compared() gives several.
 Expected<FigureData> figure_from_record(FigureKind kind, const RunOf& run, std::int32_t heads, const Options& options,
                                         const TokenNames& name_of) {
   NATSCOPE_TRY(const FigureRequest request, request_of(kind, options, run.record.size()));
-  std::optional<Session> read;
-  if (kind != FigureKind::kv && !options.compared.empty()) {
-    NATSCOPE_TRY(read, recorded_session(kind, options.compared.front()));
-  }
-  const std::optional<RunOf> other = read ? std::optional(RunOf{read->record, read->provenance}) : std::nullopt;
+  NATSCOPE_TRY(const auto read, compared_session(kind, options));
+  const std::optional<RunOf> other = run_of(read);
   return figure_of_run(request, run, heads, other ? &*other : nullptr, name_of);
 }
 
+/// `other`, or null: the run that summaries are compared with.
 Expected<FigureData> overview_figure_of(const Engine& engine, const Options& options, const Provenance& provenance,
-                                        const std::stop_token& stop) {
+                                        const RunOf* other, const std::stop_token& stop) {
   const std::int32_t heads = engine.config().heads;
+  std::int64_t common = 0;
+  if (other != nullptr) {
+    NATSCOPE_TRY(common, tokens_in_common(engine.record(), other->record));
+  }
   const std::int64_t maps = options.one_layer() ? heads : std::int64_t{heads} * engine.record().geometry().layers;
   ProgressBar bar("maps", "maps");
   ProgressBar again(reading_again, "tokens");
   std::int64_t done = 0;
   return overview_of_record(engine.record(), heads, options.one_layer(), provenance,
                             [&](const TileKey& key) -> Expected<AttentionTile> {
-                              NATSCOPE_TRY(AttentionTile tile, engine.tile(key, stop, shown_replay(again)));
+                              std::span<const std::int32_t> schedule;
+                              if (other != nullptr)
+                                schedule = schedule_of(other->record, heads, key.layer, key.head, common);
+                              NATSCOPE_TRY(AttentionTile tile, engine.tile(key, stop, shown_replay(again), schedule));
                               bar.update(++done, maps);
                               return tile;
                             });
@@ -116,6 +132,12 @@ Expected<FigureData> figure_from_model(FigureKind kind, const Options& options, 
   RunNeeds needs{needs_weights ? map_store_bytes : 0, layers};
   if (needs_weights && needs_map && options.layer < INT32_MAX) needs.drawn_layer = LayerId(options.layer);
   needs.probabilities = options.surprise || kind == FigureKind::vocabulary;
+  // Read first: what is wrong with it is said before the model has read anything.
+  std::optional<Session> compared;
+  if (kind == FigureKind::statistics) {
+    NATSCOPE_TRY(compared, compared_session(kind, options));
+  }
+  const std::optional<RunOf> other = run_of(compared);
   NATSCOPE_TRY(auto run, options.run.run(needs, check_model, stop));
   const Engine& engine = *run.engine;
   const TokenNames name_of = [&engine](std::int32_t token) { return engine.tokenizer().display(token); };
@@ -127,9 +149,9 @@ Expected<FigureData> figure_from_model(FigureKind kind, const Options& options, 
     NATSCOPE_TRY(figure, attention_figure(engine, request, run.provenance, stop));
     add_axis(figure, engine.record());
   } else {
-    NATSCOPE_TRY(figure, overview_figure_of(engine, options, run.provenance, stop));
+    NATSCOPE_TRY(figure, overview_figure_of(engine, options, run.provenance, other ? &*other : nullptr, stop));
     if (kind == FigureKind::statistics) {
-      NATSCOPE_TRY(figure, statistics_figure(std::move(figure)));
+      NATSCOPE_TRY(figure, statistics_figure(std::move(figure), other ? &other->provenance : nullptr));
     }
   }
   name_silent_tokens(figure, name_of);
@@ -156,7 +178,12 @@ Expected<FigureData> figure_from_file(FigureKind kind, const Options& options) {
         stderr, "this trace does not hold how its tokens read (an earlier version made it): the axes have positions\n");
   }
   NATSCOPE_TRY(const auto request, request_of(kind, options, trace.tokens_count()));
-  return figure_of_trace(request, trace);
+  std::optional<Session> compared;
+  if (kind == FigureKind::statistics) {
+    NATSCOPE_TRY(compared, compared_session(kind, options));
+  }
+  const std::optional<RunOf> other = run_of(compared);
+  return figure_of_trace(request, trace, other ? &*other : nullptr);
 }
 
 /// Reads the caches that are to stand beside the figure's own.

@@ -41,7 +41,7 @@ const std::vector<KindFlag> kind_flags{
     {"--unit", {FigureKind::kv}, [](const ExportFlags& o) { return o.unit != "bytes"; }},
     {"--surprise", {FigureKind::text}, [](const ExportFlags& o) { return o.surprise; }},
     {"--compare",
-     {FigureKind::kv, FigureKind::roles, FigureKind::text},
+     {FigureKind::kv, FigureKind::roles, FigureKind::text, FigureKind::statistics},
      [](const ExportFlags& o) { return !o.compared.empty(); }},
 };
 
@@ -214,7 +214,8 @@ void ExportFlags::add_what(CLI::App& command) {
       .add_option(
           "--compare", compared,
           "Another run, from its trace or session. kv: its cache in the same figure, up to 3; text with --surprise: "
-          "colours by how the losses differ; roles: which of the two caches holds what")
+          "colours by how the losses differ; roles: which of the two caches holds what; statistics: how much of this "
+          "run's attention lies on what that one had dropped")
       ->type_name("FILE")
       ->allow_extra_args(false)
       ->expected(1)
@@ -329,9 +330,13 @@ void ExportFlags::add_to(CLI::App& command) {
       "vocabulary: a row a token that occurs, those first that took most of the cache (cache_share: of the entries "
       "held after each token, all together); shares and mean_life are of its occurrences in the heads counted. eval "
       "--vocabulary counts a longer text.\n"
-      "statistics: means over queries of a head's entropy (in nats; attended_keys is e to it) and of the weights on "
-      "position 0 and on the query itself; over all queries of up to 2896 tokens, over an even sample of a longer "
-      "text (queries).");
+      "statistics: means over queries of a head's entropy (in nats; attended_keys is e to it), of the weights on "
+      "position 0 and on the query itself, and of the distance to what they attend to (weight times tokens back, "
+      "summed); over all queries of up to 2896 tokens, over an even sample of a longer text (queries).\n"
+      "statistics with --compare: lost is the mean share of a query's weight in this run that lies on entries which "
+      "the compared run had dropped by then, over the queries that both have (compared_queries). It is 1 less the "
+      "attention recall of that run's policy where this run has full attention (--policy full): what this run dropped "
+      "itself has no weight to lose.");
 }
 
 }  // namespace natscope

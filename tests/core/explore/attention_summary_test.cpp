@@ -39,7 +39,9 @@ TEST_CASE("the queries of a summary are all, or an even sample in order") {
 TEST_CASE("means over queries, from numbers and from rows of weights") {
   AttentionSums sums;
   CHECK(!sums.mean());
-  sums.add(std::array{1.0F, 3.0F}, std::array{0.5F, 0.25F}, std::array{0.0F, 0.5F});
+  std::array entropy{1.0F, 3.0F}, sink{0.5F, 0.25F}, self{0.0F, 0.5F}, distance{2.0F, 0.5F};
+  const kernels::RowStatisticsOut rows{entropy, sink, self, distance, {}};
+  sums.add(rows);
   const std::array row{0.5F, 0.25F, 0.0F, 0.25F, 0.0F};
   sums.add_row(row, 3);
   const auto mean = sums.mean();
@@ -48,8 +50,30 @@ TEST_CASE("means over queries, from numbers and from rows of weights") {
   CHECK(mean->entropy == doctest::Approx((4 + 1.5 * std::log(2)) / 3));
   CHECK(mean->sink_weight == doctest::Approx(1.25 / 3));
   CHECK(mean->self_weight == doctest::Approx(0.75 / 3));
-  sums.add(std::array{std::numeric_limits<float>::quiet_NaN()}, std::array{0.0F}, std::array{0.0F});
+  CHECK(mean->distance == doctest::Approx((2.5 + 1.5 + 0.5) / 3));
+  CHECK(mean->compared_queries == 0);
+  CHECK(mean->lost == 0);
+  entropy[1] = std::numeric_limits<float>::quiet_NaN();
+  sums.add(rows);
   CHECK(!sums.mean());
+}
+
+TEST_CASE("what another run had dropped is a mean over the queries that both have") {
+  AttentionSums sums;
+  const std::array row{0.5F, 0.25F, 0.125F, 0.125F};
+  // Key 0 is there for query 2 and gone for query 3, key 1 for none but itself; and no query 4 was read.
+  const std::array<std::int32_t, 4> other{2, 1, 3, 3};
+  sums.add_row(std::span(row).first(1), 0, other);
+  sums.add_row(std::span(row).first(3), 2, other);
+  sums.add_row(row, 3, other);
+  sums.add_row(row, 4, other);
+  std::array<float, 1> numbers{0.25F};
+  sums.add({numbers, numbers, numbers, numbers, numbers});
+  const auto mean = sums.mean();
+  REQUIRE(mean);
+  CHECK(mean->queries == 5);
+  CHECK(mean->compared_queries == 4);
+  CHECK(mean->lost == doctest::Approx((0 + 0.25 + 0.75 + 0.25) / 4));
 }
 
 }  // namespace

@@ -88,9 +88,11 @@ TEST_CASE("tiles at the edge and inside hold exp(q·k/√D − lse) where the ma
   CHECK(store.tile({LayerId(1), HeadId(3), 0, 1, 0}, std::span(rows.last_query).first(257)));
 }
 
-/// From every weight that a query sees, in double.
-void check_summary(const TraceStore& store, const Rows& rows, std::int32_t length) {
-  const auto tile = store.tile({LayerId(1), HeadId(2), overview_zoom(length), 0, 0}, rows.last_query);
+/// From every weight that a query sees, in double; beside a run that read the first `common` tokens.
+void check_summary(const TraceStore& store, const Rows& rows, std::int32_t length, std::int32_t common = 0) {
+  const std::vector<std::int32_t> schedule = Rows(99, length).last_query;
+  const auto other = std::span(schedule).first(static_cast<std::size_t>(common));
+  const auto tile = store.tile({LayerId(1), HeadId(2), overview_zoom(length), 0, 0}, rows.last_query, {}, other);
   REQUIRE(tile);
   REQUIRE(tile->summary);
   AttentionSummary expected;
@@ -100,7 +102,11 @@ void check_summary(const TraceStore& store, const Rows& rows, std::int32_t lengt
       for (std::int32_t n = 0; n <= m; ++n) {
         const double weight = rows.weight(2, m, n);
         if (weight > 0) expected.entropy -= weight * std::log(weight);
+        expected.distance += weight * (m - n);
+        const bool is_kept = n == m || schedule[static_cast<std::size_t>(n)] >= m;
+        if (m < common && !is_kept) expected.lost += weight;
       }
+      if (m < common) ++expected.compared_queries;
       expected.sink_weight += rows.weight(2, m, 0);
       expected.self_weight += rows.weight(2, m, m);
     }
@@ -111,13 +117,18 @@ void check_summary(const TraceStore& store, const Rows& rows, std::int32_t lengt
   CHECK(tile->summary->entropy == near(expected.entropy));
   CHECK(tile->summary->sink_weight == near(expected.sink_weight));
   CHECK(tile->summary->self_weight == near(expected.self_weight));
+  CHECK(tile->summary->distance == near(expected.distance));
+  CHECK(tile->summary->compared_queries == expected.compared_queries);
+  const auto compared = static_cast<double>(std::max<std::int64_t>(1, expected.compared_queries));
+  CHECK(tile->summary->lost == doctest::Approx(expected.lost / compared).epsilon(1e-4));
+  CHECK((expected.lost > 0) == (common > 1));
 }
 
 TEST_CASE("the tile of a whole map says what its head attends to, no other does") {
   TraceStore store(geometry, heads, 1 << 24);
   Rows rows(3);
   REQUIRE(rows.append(store, 1, 0, 300));
-  check_summary(store, rows, 300);
+  for (const std::int32_t common : {0, 1, 150, 300}) check_summary(store, rows, 300, common);
   for (const TileKey& part : {TileKey{LayerId(1), HeadId(2), 0, 0, 0}, TileKey{LayerId(1), HeadId(2), 0, 1, 1},
                               TileKey{LayerId(1), HeadId(2), 2, 0, 0}}) {
     const auto tile = store.tile(part, rows.last_query);
@@ -137,7 +148,7 @@ TEST_CASE("of a long text an even sample is summarised") {
   TraceStore store({2, kv_heads, head_dim, kernels::ElementType::f32}, heads, 1 << 24);
   Rows rows(4, long_text);
   REQUIRE(rows.append(store, 1, 0, long_text));
-  check_summary(store, rows, long_text);
+  for (const std::int32_t common : {0, 1750, long_text}) check_summary(store, rows, long_text, common);
 }
 
 TEST_CASE("a rectangle of weights, written into a wider array") {

@@ -132,12 +132,16 @@ Expected<FinishedMessage> MadeUpHost::step(const StepMessage& request, std::stop
       {1, request.sampling, {}, 0}, [] {}, stop);
 }
 
-Expected<AttentionTile> MadeUpHost::tile(const TileKey& key, const OnReplay& on_replay, std::stop_token stop) {
+Expected<AttentionTile> MadeUpHost::tile(const TileRequestMessage& request, const OnReplay& on_replay,
+                                         std::stop_token stop) {
   const Running running(tiles_running);
   if (tile_time.count() > 0) on_replay(1, 2);
   NATSCOPE_CHECK(pass_time(tile_time, stop));
-  if (key.layer.value >= geometry.layers) return fail(ErrorCode::bad_layer, "there is no such layer");
-  return AttentionTile{key, 1, 1, 1, {1}, {1}, {1}};
+  if (request.tile.layer.value >= geometry.layers) return fail(ErrorCode::bad_layer, "there is no such layer");
+  AttentionTile tile{request.tile, 1, 1, 1, {1}, {1}, {1}};
+  const std::int64_t compared = std::ssize(request.other_last_query);
+  if (compared > 0) tile.summary = AttentionSummary{compared, 0, 1, 1, 0, compared, 0.5};
+  return tile;
 }
 
 Expected<WeightsMessage> MadeUpHost::weights(const WeightsRequestMessage& request, const OnReplay&,

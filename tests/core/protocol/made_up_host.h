@@ -32,7 +32,7 @@ class MadeUpHost : public EngineHost {
   [[nodiscard]] Expected<FinishedMessage> step(const StepMessage& request, std::stop_token stop) override;
   [[nodiscard]] const SequenceRecord& record() const override { return record_; }
   [[nodiscard]] std::string token_text(std::int32_t token) const override { return "t" + std::to_string(token); }
-  [[nodiscard]] Expected<AttentionTile> tile(const TileKey& key, const OnReplay& on_replay,
+  [[nodiscard]] Expected<AttentionTile> tile(const TileRequestMessage& request, const OnReplay& on_replay,
                                              std::stop_token stop) override;
   [[nodiscard]] Expected<WeightsMessage> weights(const WeightsRequestMessage& request, const OnReplay& on_replay,
                                                  std::stop_token stop) override;

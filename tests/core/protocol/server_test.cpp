@@ -74,6 +74,13 @@ TEST_CASE("a whole conversation: hello, open, analyse, generate, step, tile, wei
   const auto tile = talk.wait_for<TileMessage>();
   CHECK(tile.first.id == 6);
   CHECK(tile.second.tile.key == key);
+  CHECK(tile.second.tile.compared_run == 0);
+  talk.send(11, 2, TileRequestMessage{key, 5, {1, 2, 3}});
+  const auto compared = talk.wait_for<TileMessage>();
+  CHECK(compared.first.id == 11);
+  CHECK(compared.second.tile.compared_run == 5);
+  REQUIRE(compared.second.tile.summary);
+  CHECK(compared.second.tile.summary->compared_queries == 3);
   talk.send(7, 2, WeightsRequestMessage{LayerId(0), HeadId(0), TokenPos(1), TokenPos(0), 1, 2});
   CHECK(talk.wait_for<WeightsMessage>().second.weights.size() == 2);
   talk.send(8, 0, ChatTurnMessage{"a"});  // of the model, whichever sequence stands

@@ -322,6 +322,25 @@ TEST_CASE("tiles of a recorded map, cell for cell") {
       }
     }
   }
+  // Beside a run with a window of 2 that read all but the last token.
+  std::vector<std::int32_t> other;
+  for (std::int32_t key = 0; key + 1 < run_tokens; ++key) other.push_back(key + 2);
+  const auto whole = tile_of(*trace, {id.layer, id.head, overview_zoom(run_tokens), 0, 0}, other);
+  REQUIRE((whole && whole->summary));
+  double distance = 0;
+  double lost = 0;
+  for (std::int32_t query = 0; query < run_tokens; ++query) {
+    for (std::int32_t key = 0; key <= query; ++key) {
+      const bool sees = key == query || query <= last_query[static_cast<std::size_t>(key)];
+      const auto weight = static_cast<double>(made_up_weight(id, query, key, sees));
+      distance += weight * (query - key);
+      if (query + 1 < run_tokens && query - key > 2) lost += weight;
+    }
+  }
+  CHECK(lost > 0);
+  CHECK(whole->summary->distance == doctest::Approx(distance / run_tokens));
+  CHECK(whole->summary->compared_queries == run_tokens - 1);
+  CHECK(whole->summary->lost == doctest::Approx(lost / (run_tokens - 1)));
   CHECK(tile_of(*trace, {LayerId(0), HeadId(0), 0, 0, 0}).error().code == ErrorCode::bad_trace);
   CHECK(tile_of(*trace, {id.layer, id.head, 0, 1, 0}).error().code == ErrorCode::bad_position);
   CHECK(tile_of(*trace, {id.layer, id.head, 60, 0, 0}).error().code == ErrorCode::bad_position);

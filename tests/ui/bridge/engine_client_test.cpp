@@ -112,6 +112,30 @@ class EngineClientTest : public QObject {
     QVERIFY(busy.errors.empty());
   }
 
+  /// What can wait is compared with the run that was given last, what is on screen with none.
+  void tilesThatCanWaitAreComparedWithAnotherRun() {
+    ClientWatch watch(fake(QStringLiteral("slow_tiles"), 20));
+    QVERIFY(watch.makeReady("m", "abcde"));
+    OtherRun other{7, watch.client.record(), watch.client.record().geometry().kv_heads, 4};
+    watch.client.requestTilesLater({tile(0), tile(1)}, other);
+    QVERIFY(ClientWatch::waitFor([&] { return !watch.tiles.empty(); }));
+    other.id = 8;
+    other.tokens = 3;
+    watch.client.requestTilesLater({tile(0)}, other);
+    QVERIFY(ClientWatch::waitFor([&] {
+      return std::ranges::any_of(watch.tiles, [](const AttentionTile& each) { return each.compared_run == 8; });
+    }));
+    for (const AttentionTile& each : watch.tiles) {
+      QVERIFY(each.compared_run == 7 || each.compared_run == 8);
+      QCOMPARE(each.summary->compared_queries, each.compared_run == 7 ? 4 : 3);  // as many as it was told of
+    }
+    const std::size_t before = watch.tiles.size();
+    watch.client.requestTile(tile(5));
+    QVERIFY(ClientWatch::waitFor([&] { return watch.tiles.size() > before; }));
+    QCOMPARE(watch.tiles.back().compared_run, std::uint64_t{0});
+    QVERIFY(watch.errors.empty());
+  }
+
   void announcesARecordThatGrowsOnceADrawnFrame() {
     ClientWatch watch(fake(QStringLiteral("slow"), 1));
     QVERIFY(watch.makeReady("m", "abc"));

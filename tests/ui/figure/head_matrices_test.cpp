@@ -23,12 +23,28 @@ HeadAttention head(int layer, int head, double entropy, double sink = 0.25, doub
   means.sink_weight = sink;
   means.self_weight = self;
   means.queries = 512;
+  means.distance = 20 * entropy;
   return {LayerId(layer), HeadId(head), KvHeadId(head / 2), means};
 }
 
 FigureData statistics(const std::vector<HeadAttention>& heads) {
   FigureData figure{FigureKind::statistics, {}, {}, {}, someProvenance()};
   figure.values = attention_table(heads);
+  return figure;
+}
+
+/// Beside a run that had dropped half of each head's weight, over so many queries.
+FigureData besideStreaming(std::vector<HeadAttention> heads, std::int64_t queries = 512) {
+  for (HeadAttention& each : heads) {
+    each.means->compared_queries = queries;
+    each.means->lost = 0.5;
+  }
+  FigureData figure = statistics({});
+  figure.values = attention_table(heads, true);
+  Provenance other = someProvenance();
+  other.policy = "streaming:4,64";
+  figure.provenance.policy = "full";
+  figure.compared.push_back({{}, std::move(other)});
   return figure;
 }
 
@@ -71,9 +87,9 @@ class HeadMatricesTest : public QObject {
     QVERIFY(!image.isNull());
     const int brightest = pixelsOf(image, colour_at(ColourMap::magma, 1.0F));
     const int quarter = pixelsOf(image, colour_at(ColourMap::magma, 0.25F));
-    // 24 cells of itself and one in each of the others; 23 of entropy and 23 of the first token. Lines round the
-    // matrices and the ramps take or add a little.
-    QVERIFY2(quarter > 0 && std::abs(brightest / static_cast<double>(quarter) - 26.0 / 46.0) < 0.05,
+    // 24 cells of itself, 24 of distance and one in each of the others; 23 of entropy and 23 of the first token. Lines
+    // round the matrices and the ramps take or add a little.
+    QVERIFY2(quarter > 0 && std::abs(brightest / static_cast<double>(quarter) - 50.0 / 46.0) < 0.05,
              qPrintable(QStringLiteral("%1 %2").arg(brightest).arg(quarter)));
   }
 
@@ -86,7 +102,9 @@ class HeadMatricesTest : public QObject {
           "query head", "layer", "2", "1.3", "2.5", "0.8", "25", "50", "100", "means over 512 queries"}) {
       QVERIFY2(texts.contains(QString::fromUtf8(words)), qPrintable(QString::fromUtf8(words) + texts.join(u'|')));
     }
-    QCOMPARE(texts.count(QStringLiteral("query head")), 3);
+    QVERIFY(texts.contains(QStringLiteral("distance, tokens")) && texts.contains(QStringLiteral("25")));
+    QVERIFY(!texts.contains(QStringLiteral("lost, %")));
+    QCOMPARE(texts.count(QStringLiteral("query head")), 4);
     QCOMPARE(texts.count(QStringLiteral("layer")), 1);
     QVERIFY(!texts.contains(QStringLiteral("not recorded")));
     const auto svg = renderFigure(figure, FigureFormat::svg, {});
@@ -102,13 +120,34 @@ class HeadMatricesTest : public QObject {
     QVERIFY(textsOf(renderFigure(figure, FigureFormat::svg, {})).contains(QStringLiteral("not recorded")));
     const QImage image = drawn(figure, {.dpi = 144});
     const int masked = pixelsOf(image, masked_colour(Theme::light));
-    // Three matrices lack head 1, entropy's head 3 too, and the legend has its square.
-    QVERIFY(masked > 4 * 40 * 40);
+    // Four matrices lack head 1, entropy's head 3 too, and the legend has its square.
+    QVERIFY2(masked > 5 * 28 * 28, qPrintable(QString::number(masked)));
     // None is known: nothing is drawn.
     for (HeadAttention& each : heads) each.means.reset();
     const auto none = renderFigure(statistics(heads), FigureFormat::svg, {});
     QVERIFY(!none && none.error().code == ErrorCode::bad_range);
     QVERIFY(!renderFigure(statistics({}), FigureFormat::svg, {}));
+  }
+
+  void whatAnotherRunDroppedHasAMatrixAndBothNames() {
+    const FigureData figure = besideStreaming({head(0, 0, 1.25), head(0, 1, 80)});
+    const QStringList texts = textsOf(renderFigure(figure, FigureFormat::svg, {}));
+    for (const char* words :
+         {"lost, %", "50", "1.6k",
+          "lost: of the weight under full, what lies on entries that streaming:4,64 had dropped by then"}) {
+      QVERIFY2(texts.contains(QString::fromUtf8(words)), qPrintable(QString::fromUtf8(words) + texts.join(u'|')));
+    }
+    FigureOptions named;
+    named.names = {QStringLiteral("Whole"), QStringLiteral("StreamingLLM")};
+    QVERIFY(textsOf(renderFigure(figure, FigureFormat::svg, named))
+                .join(u'|')
+                .contains(QStringLiteral("under Whole, what lies on entries that StreamingLLM had")));
+    const FigureData partly = besideStreaming({head(0, 0, 1.25)}, 100);
+    QVERIFY(textsOf(renderFigure(partly, FigureFormat::svg, {})).join(u'|').contains(QStringLiteral("of 100 queries")));
+    // A table of two runs is no table of one.
+    FigureData alone = figure;
+    alone.compared.clear();
+    QVERIFY(!renderFigure(alone, FigureFormat::svg, {}));
   }
 
   void theHeadsOfACacheHaveTheirShares() {

@@ -38,7 +38,7 @@ class MadeUpTiles : public TileSource {
 
   [[nodiscard]] QString whyNoTiles() const override { return noneCome; }
 
-  void fetchLater(const std::vector<TileKey>& keys) override { later = keys; }
+  void fetchLater(const std::vector<TileKey>& keys, const OtherRun&) override { later = keys; }
 
   [[nodiscard]] QString whyNoMap(LayerId layer, HeadId head) const override {
     return missing && missing(layer, head) ? QStringLiteral("not recorded") : QString();
