@@ -255,7 +255,7 @@ class HeadsWindowTest : public WindowTest {
   }
   /// With the run that is kept now.
   bool isCompared() {
-    return isComplete() && panel().words().contains(QStringLiteral("lost: to ") + window_->comparison().kept()->name);
+    return isComplete() && panel().words().contains(QStringLiteral("lost: what ") + window_->comparison().kept()->name);
   }
   bool isComplete() { return panel().words().contains(QStringLiteral("heads: means over")); }
   void showAttention() {

@@ -159,7 +159,7 @@ void HeadsPanel::showAttention() {
                       ? tr("%1 heads: means over all %2 queries").arg(groupedNumber(all), groupedNumber(tokens))
                       : tr("%1 heads: means over %2 of %3 queries")
                             .arg(groupedNumber(all), groupedNumber(queries), groupedNumber(tokens));
-  if (compared > 0) words += tr("; lost: to %1").arg(keptRun_->name);
+  if (compared > 0) words += tr("; lost: what %1 had dropped").arg(keptRun_->name);
   if (compared > 0 && compared < queries) words += tr(", of %1 queries").arg(groupedNumber(compared));
   say(words);
 }
