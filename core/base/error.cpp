@@ -35,7 +35,7 @@ constexpr auto table = std::to_array<Row>({
     {ErrorCode::bad_json, "bad-json", bad_input, "correct the file or download it again"},
     {ErrorCode::bad_config, "bad-config", bad_input, "correct config.json or download it again"},
     {ErrorCode::unsupported_model, "unsupported-model", bad_input,
-     "use a Llama, Mistral, Phi-3, Qwen2 or Qwen3 model without this setting"},
+     "use a Llama, Mistral, Phi-3, Qwen2, Qwen3, SmolLM3 or Granite model without this setting"},
     {ErrorCode::missing_weights, "missing-weights", bad_input, "put the model's *.safetensors files into the folder"},
     {ErrorCode::missing_tensor, "missing-tensor", bad_input, "check that weights and config.json belong together"},
     {ErrorCode::unexpected_tensor, "unexpected-tensor", bad_input,

@@ -90,7 +90,7 @@ Expected<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options, std
         options.dtype.value_or(on_device ? kernels::ElementType::bf16 : kernels::ElementType::f32)};
     const auto products = on_device ? PreparedWeights::Products::device : PreparedWeights::Products::cpu;
     NATSCOPE_TRY(PreparedWeights weights,
-                 PreparedWeights::create(folder.weights(), layers, geometry.dtype, products, stop));
+                 PreparedWeights::create(folder.config(), folder.weights(), layers, geometry.dtype, products, stop));
     auto state = std::make_unique<State>(std::move(folder), std::move(weights), geometry, threads,
                                          options.trace_store_bytes, options.stored_layer);
     const auto open_on_cpu = [&](const Error& why) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/model/config.h"
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 
@@ -33,6 +34,8 @@ constexpr auto families = std::to_array<FamilyRow>({
     {ModelFamily::phi3, "phi3", "Phi3ForCausalLM"},
     {ModelFamily::qwen2, "qwen2", "Qwen2ForCausalLM"},
     {ModelFamily::qwen3, "qwen3", "Qwen3ForCausalLM"},
+    {ModelFamily::smollm3, "smollm3", "SmolLM3ForCausalLM"},
+    {ModelFamily::granite, "granite", "GraniteForCausalLM"},
 });
 
 Unexpected unsupported(const std::string& what) { return fail(ErrorCode::unsupported_model, "config.json: " + what); }
@@ -54,8 +57,10 @@ Expected<FamilyRow> read_family(const ConfigReader& read) {
 
 Expected<void> read_attention_sizes(const ConfigReader& read, ModelConfig& config) {
   NATSCOPE_TRY(config.heads, read.integer("num_attention_heads", 1, max_heads));
-  // Llama files from before grouped queries do not have the key; the other families always wrote it.
-  if (!read.mentions("num_key_value_heads") && config.family != ModelFamily::llama) {
+  // Llama files from before grouped queries do not have the key, nor need Granite's; the other families always wrote
+  // it.
+  const bool may_miss = config.family == ModelFamily::llama || config.family == ModelFamily::granite;
+  if (!read.mentions("num_key_value_heads") && !may_miss) {
     return read.refuse("num_key_value_heads", "is missing");
   }
   NATSCOPE_TRY(config.kv_heads, read.integer_or("num_key_value_heads", config.heads, 1, max_heads));
@@ -88,7 +93,9 @@ Expected<void> read_attention_sizes(const ConfigReader& read, ModelConfig& confi
 Expected<void> read_family_arithmetic(const ConfigReader& read, ModelConfig& config) {
   NATSCOPE_TRY(const bool attention_bias, read.boolean_or("attention_bias", false));
   NATSCOPE_TRY(const bool mlp_bias, read.boolean_or("mlp_bias", false));
-  if (mlp_bias && config.family != ModelFamily::llama) return unsupported("mlp_bias outside Llama");
+  const bool may_have_mlp_bias = config.family == ModelFamily::llama || config.family == ModelFamily::smollm3 ||
+                                 config.family == ModelFamily::granite;
+  if (mlp_bias && !may_have_mlp_bias) return unsupported("mlp_bias outside Llama, SmolLM3 and Granite");
   if (attention_bias && config.family == ModelFamily::mistral) return unsupported("attention_bias in Mistral");
   if (attention_bias && config.family == ModelFamily::phi3) return unsupported("attention_bias in Phi-3");
   config.qkv_bias = attention_bias || config.family == ModelFamily::qwen2;
@@ -106,6 +113,22 @@ Expected<void> read_end_tokens(const ConfigReader& read, ModelConfig& config) {
   return {};
 }
 
+/// Nothing is read again when a text outgrows LongRoPE's original context: it is known before how long texts may be.
+Expected<void> choose_context(ModelConfig& config, int wanted) {
+  const int longest = config.context;
+  if (wanted > longest) {
+    return fail(ErrorCode::usage,
+                "a context of " + std::to_string(wanted) + " tokens, but the model's holds " + std::to_string(longest),
+                "give at most that many");
+  }
+  if (wanted > 0) config.context = wanted;
+  config.longest_context = longest;
+  if (config.rope.kind != RopeKind::longrope) return {};
+  config.rope.beyond_original = wanted > config.rope.original_context;
+  if (wanted == 0) config.context = std::min(longest, config.rope.original_context);
+  return {};
+}
+
 }  // namespace
 
 Expected<NatsConfig> parse_nats_config(const Json& nats) {
@@ -118,11 +141,11 @@ Expected<NatsConfig> parse_nats_config(const Json& nats) {
   return config;
 }
 
-Expected<ModelConfig> parse_model_config(const Json& json) {
+Expected<ModelConfig> parse_model_config(const Json& json, int context) {
   const ConfigReader read(json, ErrorCode::bad_config, "config.json");
   if (!json.is_object()) return fail(ErrorCode::bad_config, "config.json holds no object");
   NATSCOPE_TRY(const FamilyRow row, read_family(read));
-  NATSCOPE_CHECK(refuse_other_arithmetic(read));
+  NATSCOPE_CHECK(refuse_other_arithmetic(read, row.family));
 
   ModelConfig config;
   config.family = row.family;
@@ -132,14 +155,19 @@ Expected<ModelConfig> parse_model_config(const Json& json) {
   NATSCOPE_TRY(config.intermediate, read.integer("intermediate_size", 1, max_width * 4));
   NATSCOPE_TRY(config.vocab, read.integer("vocab_size", 1, max_vocab));
   NATSCOPE_TRY(config.context, read.integer("max_position_embeddings", 1, max_model_context));
-  NATSCOPE_TRY(config.rms_norm_eps, read.number_or("rms_norm_eps", 1e-6, 0.0, 1.0));
-  NATSCOPE_TRY(config.tied, read.boolean_or("tie_word_embeddings", false));
+  const double default_eps =
+      config.family == ModelFamily::phi3 ? 1e-5 : 1e-6;  // transformers', where the key is missing
+  NATSCOPE_TRY(config.rms_norm_eps, read.number_or("rms_norm_eps", default_eps, 0.0, 1.0));
+  NATSCOPE_TRY(config.tied, read.boolean_or("tie_word_embeddings", config.family == ModelFamily::smollm3));
   NATSCOPE_CHECK(read_attention_sizes(read, config));
   NATSCOPE_CHECK(read_family_arithmetic(read, config));
   NATSCOPE_CHECK(read_end_tokens(read, config));
-  NATSCOPE_TRY(config.rope, read_rope(read, config.context));
+  NATSCOPE_TRY(config.rope, read_rope(read, config));
+  NATSCOPE_TRY(config.rotated_layers, read_rotated_layers(read, config));
+  NATSCOPE_CHECK(read_multipliers(read, config));
   config.context = rope_context(config.rope, config.context);
   NATSCOPE_TRY(config.context, context_within_sliding_window(read, config));
+  NATSCOPE_CHECK(choose_context(config, context));
   NATSCOPE_TRY(const std::string old_dtype, read.text_or("torch_dtype", ""));
   NATSCOPE_TRY(config.stored_dtype, read.text_or("dtype", old_dtype));
   if (const Json* const nats = read.find("nats")) {

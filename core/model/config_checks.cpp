@@ -43,6 +43,7 @@ constexpr auto neutral_values = std::to_array<Neutral>({
     {"use_qk_norm", 0},
     {"qk_layernorm", 0},
     {"use_bias", 0},
+    {"lm_head_bias", 0},
     {"attn_output_gate", 0},
     {"num_experts", 0},
     {"num_local_experts", 0},
@@ -77,6 +78,28 @@ constexpr auto never = std::to_array<const char*>({
     "audio_config",
 });
 
+/// Settings that these families have, read elsewhere.
+struct Implemented {
+  ModelFamily family;
+  std::string_view key;
+};
+
+constexpr auto implemented = std::to_array<Implemented>({
+    {ModelFamily::phi3, "partial_rotary_factor"},
+    {ModelFamily::smollm3, "no_rope_layers"},
+    {ModelFamily::smollm3, "no_rope_layer_interval"},
+    {ModelFamily::smollm3, "pretraining_tp"},  // the published file says 2; its products are not cut into pieces
+    {ModelFamily::granite, "embedding_multiplier"},
+    {ModelFamily::granite, "residual_multiplier"},
+    {ModelFamily::granite, "logits_scaling"},
+    {ModelFamily::granite, "attention_multiplier"},
+});
+
+bool is_implemented(ModelFamily family, std::string_view key) {
+  return std::ranges::any_of(implemented,
+                             [&](const Implemented& one) { return one.family == family && one.key == key; });
+}
+
 bool is_neutral(const Json& value, double number) {
   if (value.is_boolean()) return value.get<bool>() == (number != 0.0);
   return value.is_number() && value.get<double>() == number;
@@ -84,7 +107,7 @@ bool is_neutral(const Json& value, double number) {
 
 }  // namespace
 
-Expected<void> refuse_other_arithmetic(const ConfigReader& read) {
+Expected<void> refuse_other_arithmetic(const ConfigReader& read, ModelFamily family) {
   for (const char* const key : {"hidden_act", "hidden_activation"}) {
     NATSCOPE_TRY(const std::string activation, read.text_or(key, "silu"));
     if (activation != "silu" && activation != "swish") {
@@ -92,13 +115,13 @@ Expected<void> refuse_other_arithmetic(const ConfigReader& read) {
     }
   }
   for (const Neutral& setting : neutral_values) {
-    const Json* const value = read.find(setting.key);
+    const Json* const value = is_implemented(family, setting.key) ? nullptr : read.find(setting.key);
     if (value != nullptr && !is_neutral(*value, setting.number)) {
       return unsupported(setting.key, value_text(*value) + " is not implemented");
     }
   }
   for (const char* const key : never) {
-    const Json* const value = read.find(key);
+    const Json* const value = is_implemented(family, key) ? nullptr : read.find(key);
     const bool says_off = value != nullptr && (*value == false || (value->is_structured() && value->empty()));
     if (value != nullptr && !says_off) return unsupported(key, "is not implemented");
   }
@@ -118,19 +141,20 @@ Expected<int> context_within_sliding_window(const ConfigReader& read, const Mode
     return read.refuse("layer_types", "has not num_hidden_layers entries");
   }
 
-  NATSCOPE_TRY(const bool qwen_slides, read.boolean_or("use_sliding_window", false));
+  NATSCOPE_TRY(const bool is_switched_on, read.boolean_or("use_sliding_window", false));
   const bool is_qwen = config.family == ModelFamily::qwen2 || config.family == ModelFamily::qwen3;
-  if (is_qwen && !qwen_slides && !a_layer_slides) return config.context;
+  const bool has_switch = is_qwen || config.family == ModelFamily::smollm3;
+  if (has_switch && !is_switched_on && !a_layer_slides) return config.context;
   if (is_qwen && layer_types.empty()) {
     NATSCOPE_TRY(const int first_sliding, read.integer_or("max_window_layers", 0, 0, INT32_MAX));
     if (first_sliding >= config.layers) return config.context;
-  } else if (is_qwen && !a_layer_slides) {
+  } else if (has_switch && !layer_types.empty() && !a_layer_slides) {
     return config.context;
   }
 
   // transformers takes 4096 where the key is not mentioned, by a Mistral and by a Qwen that says that it slides; null
   // switches it off.
-  const bool slides_by_itself = config.family == ModelFamily::mistral || (is_qwen && qwen_slides);
+  const bool slides_by_itself = config.family == ModelFamily::mistral || (is_qwen && is_switched_on);
   const bool by_default = slides_by_itself && !read.mentions("sliding_window");
   if (!by_default && !read.has("sliding_window")) {
     if (a_layer_slides) return read.refuse("sliding_window", "is missing, but layer_types asks for one");

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/model/config.h"
@@ -20,6 +21,10 @@ const char* model_type(ModelFamily family) {
       return "qwen2";
     case ModelFamily::qwen3:
       return "qwen3";
+    case ModelFamily::smollm3:
+      return "smollm3";
+    case ModelFamily::granite:
+      return "granite";
   }
   return "llama";
 }
@@ -44,6 +49,12 @@ Json rope_scaling(const RopeConfig& rope) {
               {"beta_slow", rope.beta_slow},
               {"attention_factor", rope.attention_factor},
               {"truncate", rope.truncate}};
+    case RopeKind::longrope:
+      return {{"rope_type", "longrope"},
+              {"short_factor", rope.short_factor},
+              {"long_factor", rope.long_factor},
+              {"original_max_position_embeddings", rope.original_context},
+              {"attention_factor", rope.attention_factor}};
   }
   return nullptr;
 }
@@ -62,7 +73,7 @@ Json model_config_json(const ModelConfig& config) {
       {"num_key_value_heads", config.kv_heads},
       {"head_dim", config.head_dim},
       {"hidden_act", "silu"},
-      {"max_position_embeddings", config.context},
+      {"max_position_embeddings", std::max(config.context, config.longest_context)},
       {"rms_norm_eps", config.rms_norm_eps},
       {"rope_theta", config.rope.theta},
       {"rope_scaling", rope_scaling(config.rope)},
@@ -71,6 +82,19 @@ Json model_config_json(const ModelConfig& config) {
       {"tie_word_embeddings", config.tied},
       {"use_cache", true},
   };
+  if (config.rope.rotated_part != 1.0) json["partial_rotary_factor"] = config.rope.rotated_part;
+  // Where transformers looks for it in a Phi-3.
+  if (config.rope.kind == RopeKind::longrope) json["original_max_position_embeddings"] = config.rope.original_context;
+  if (!config.rotated_layers.empty()) {
+    json["no_rope_layers"] = Json::array();
+    for (const bool turns : config.rotated_layers) json["no_rope_layers"].push_back(turns ? 1 : 0);
+  }
+  if (config.attention_multiplier) {
+    json["embedding_multiplier"] = config.embedding_multiplier;
+    json["residual_multiplier"] = config.residual_multiplier;
+    json["logits_scaling"] = config.logits_scaling;
+    json["attention_multiplier"] = *config.attention_multiplier;
+  }
   // The context is already within it: no window of the model's own may come back when the file is read.
   if (config.family != ModelFamily::llama) json["sliding_window"] = nullptr;
   if (config.bos) json["bos_token_id"] = *config.bos;

@@ -19,9 +19,12 @@ constexpr auto known_keys =
     std::to_array<std::string_view>({"rope_type", "type", "rope_theta", "factor", "low_freq_factor", "high_freq_factor",
                                      "original_max_position_embeddings", "partial_rotary_factor"});
 constexpr auto known_kinds = std::to_array<std::string_view>({"default", "linear", "llama3", "yarn"});
+/// What LongRoPE is called in Phi-3's files, old ones and today's: transformers takes all of them for it.
+constexpr auto longrope_kinds = std::to_array<std::string_view>({"longrope", "su", "yarn"});
 /// Of no other kind; beside one they would be believed to do something.
 constexpr auto yarn_keys = std::to_array<std::string_view>(
     {"beta_fast", "beta_slow", "attention_factor", "mscale", "mscale_all_dim", "truncate"});
+constexpr auto longrope_keys = std::to_array<std::string_view>({"short_factor", "long_factor", "attention_factor"});
 
 bool is_one_of(std::string_view key, std::span<const std::string_view> keys) {
   return std::find(keys.begin(), keys.end(), key) != keys.end();
@@ -67,7 +70,7 @@ Expected<void> read_yarn(const ConfigReader& read, const ConfigReader& top, int 
 
 }  // namespace
 
-Expected<RopeConfig> read_rope(const ConfigReader& top, int context) {
+Expected<RopeConfig> read_rope(const ConfigReader& top, const ModelConfig& config) {
   const Json* const scaling = top.find("rope_scaling");
   const Json* const parameters = top.find("rope_parameters");
   if (scaling != nullptr && parameters != nullptr && *scaling != *parameters) {
@@ -83,10 +86,10 @@ Expected<RopeConfig> read_rope(const ConfigReader& top, int context) {
   if (top.has("rope_theta") && read.has("rope_theta") && *top.find("rope_theta") != *read.find("rope_theta")) {
     return top.refuse("rope_theta", "and " + std::string(block_name) + ".rope_theta disagree");
   }
+  const double default_theta = config.family == ModelFamily::smollm3 ? 2e6 : 1e4;
   const ConfigReader& theta_source = read.has("rope_theta") ? read : top;
-  NATSCOPE_TRY(rope.theta, theta_source.number_or("rope_theta", 10000.0, 1e-3, 1e15));
-  NATSCOPE_TRY(const double rotated_part, read.number_or("partial_rotary_factor", 1.0, 0.0, 1.0));
-  if (rotated_part != 1.0) return unsupported("partial_rotary_factor other than 1 is not implemented");
+  NATSCOPE_TRY(rope.theta, theta_source.number_or("rope_theta", default_theta, 1e-3, 1e15));
+  NATSCOPE_TRY(rope.rotated_part, read_rotated_part(top, read, config));
 
   // Versions of transformers differ in which of the two wins.
   if (read.has("type") && read.has("rope_type") && *read.find("type") != *read.find("rope_type")) {
@@ -94,9 +97,14 @@ Expected<RopeConfig> read_rope(const ConfigReader& top, int context) {
   }
   NATSCOPE_TRY(const std::string old_kind, read.text_or("type", "default"));
   NATSCOPE_TRY(const std::string kind, read.text_or("rope_type", old_kind));
-  if (!is_one_of(kind, known_kinds)) return unsupported("rope type " + printable(kind, 40) + " is not implemented");
+  const bool is_longrope = config.family == ModelFamily::phi3 && is_one_of(kind, longrope_kinds);
+  const bool is_yarn = kind == "yarn" && !is_longrope;
+  if (!is_longrope && !is_one_of(kind, known_kinds))
+    return unsupported("rope type " + printable(kind, 40) + " is not implemented");
   for (const auto& [key, value] : block.items()) {
-    if (!value.is_null() && !is_one_of(key, known_keys) && !(kind == "yarn" && is_one_of(key, yarn_keys))) {
+    const bool is_known = is_one_of(key, known_keys) || (is_yarn && is_one_of(key, yarn_keys)) ||
+                          (is_longrope && is_one_of(key, longrope_keys));
+    if (!value.is_null() && !is_known) {
       return unsupported(std::string(block_name) + "." + printable(key, 60) + " is not implemented");
     }
   }
@@ -110,6 +118,11 @@ Expected<RopeConfig> read_rope(const ConfigReader& top, int context) {
     }
     return rope;
   }
+  if (is_longrope) {
+    rope.kind = RopeKind::longrope;
+    NATSCOPE_CHECK(read_longrope(top, read, config, rope));
+    return rope;
+  }
   if (kind == "linear") {
     rope.kind = RopeKind::linear;
     NATSCOPE_TRY(rope.factor, read.number("factor", 1e-3, 1e6));
@@ -117,11 +130,11 @@ Expected<RopeConfig> read_rope(const ConfigReader& top, int context) {
   }
   if (kind == "llama3") {
     rope.kind = RopeKind::llama3;
-    NATSCOPE_CHECK(read_llama3(read, top, context, rope));
+    NATSCOPE_CHECK(read_llama3(read, top, config.context, rope));
     return rope;
   }
   rope.kind = RopeKind::yarn;
-  NATSCOPE_CHECK(read_yarn(read, top, context, rope));
+  NATSCOPE_CHECK(read_yarn(read, top, config.context, rope));
   return rope;
 }
 

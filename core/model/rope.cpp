@@ -46,21 +46,34 @@ class YarnRamp {
   double first_, last_;
 };
 
+/// In f32, as transformers holds them.
+double longrope_factor(const RopeConfig& rope, int pair) {
+  const std::vector<double>& factors = rope.beyond_original ? rope.long_factor : rope.short_factor;
+  return static_cast<double>(static_cast<float>(factors[static_cast<std::size_t>(pair)]));
+}
+
 }  // namespace
 
 RotaryEmbedding::RotaryEmbedding(const RopeConfig& rope, int head_dim)
-    : attention_factor_(rope.kind == RopeKind::yarn ? rope.attention_factor : 1.0) {
-  frequencies_.reserve(static_cast<std::size_t>(head_dim / 2));
-  for (int pair = 0; pair < head_dim / 2; ++pair) {
-    double frequency = std::pow(rope.theta, -2.0 * pair / head_dim);
+    : attention_factor_(rope.kind == RopeKind::yarn || rope.kind == RopeKind::longrope ? rope.attention_factor : 1.0) {
+  const int rotated = static_cast<int>(head_dim * rope.rotated_part);
+  frequencies_.reserve(static_cast<std::size_t>(rotated / 2));
+  for (int pair = 0; pair < rotated / 2; ++pair) {
+    double frequency = std::pow(rope.theta, -2.0 * pair / rotated);
     if (rope.kind == RopeKind::linear) frequency /= rope.factor;
     if (rope.kind == RopeKind::llama3) frequency = llama3_frequency(frequency, rope);
     if (rope.kind == RopeKind::yarn) {
-      const double stretched = YarnRamp(rope, head_dim).stretched(pair);
+      const double stretched = YarnRamp(rope, rotated).stretched(pair);
       frequency *= stretched / rope.factor + (1.0 - stretched);
     }
+    if (rope.kind == RopeKind::longrope) frequency /= longrope_factor(rope, pair);
     frequencies_.push_back(static_cast<float>(frequency));
   }
+}
+
+RotaryEmbedding::RotaryEmbedding(const ModelConfig& config) : RotaryEmbedding(config.rope, config.head_dim) {
+  if (config.attention_multiplier)
+    attention_factor_ *= std::sqrt(*config.attention_multiplier * std::sqrt(config.head_dim));
 }
 
 void RotaryEmbedding::at(std::int64_t position, float* cosine, float* sine) const {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/// Rotary position embedding: what turns the pair (i, i + D/2) of a head at a position.
+/// Rotary position embedding: what turns the pair (i, i + R/2) of a head's first R numbers at a position; R is D,
+/// unless only a part of each head is turned.
 ///
-/// The halves layout is Hugging Face's (rotate_half): out[i] = x[i]·cos − x[i + D/2]·sin,
-/// out[i + D/2] = x[i + D/2]·cos + x[i]·sin.
-/// Source: transformers, modeling_rope_utils.py (default, linear, llama3, yarn); YaRN: Peng et al., arXiv 2309.00071.
+/// The halves layout is Hugging Face's (rotate_half): out[i] = x[i]·cos − x[i + R/2]·sin,
+/// out[i + R/2] = x[i + R/2]·cos + x[i]·sin.
+/// Source: transformers, modeling_rope_utils.py (default, linear, llama3, yarn, longrope); YaRN: Peng et al., arXiv
+/// 2309.00071; LongRoPE: Ding et al., arXiv 2402.13753.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +18,12 @@ namespace natscope {
 class RotaryEmbedding {
  public:
   RotaryEmbedding(const RopeConfig& rope, int head_dim);
+  /// With the model's attention_multiplier: queries and keys are scaled, each by the root of what that is more than
+  /// 1/sqrt(D), so that attention's scores come out right of kernels that scale them by 1/sqrt(D). Cosines and sines
+  /// are rounded once, after that; no number is rounded more often than without.
+  explicit RotaryEmbedding(const ModelConfig& config);
 
-  /// D/2.
+  /// R/2.
   [[nodiscard]] std::int64_t pairs() const { return static_cast<std::int64_t>(frequencies_.size()); }
 
   /// Cosines and sines of one position, [pairs] each, times the attention factor. Angles are taken in double: at
@@ -32,7 +38,7 @@ class RotaryEmbedding {
 
  private:
   std::vector<float> frequencies_;
-  double attention_factor_;  // what YaRN scales queries and keys by, each; 1 for all others
+  double attention_factor_;  // what queries and keys are scaled by, each
 };
 
 /// The longest text that such a rotation is made for: `context`, or what YaRN stretches the original one to.

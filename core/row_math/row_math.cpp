@@ -68,8 +68,8 @@ NATSCOPE_ANY_CPU void rms_norm(const float* x, const float* weight, std::int64_t
   for (std::int64_t i = 0; i < size; ++i) out[i] = x[i] * scale * weight[i];
 }
 
-NATSCOPE_ANY_CPU void rotate(float* head, const float* cosine, const float* sine, std::int64_t head_dim) {
-  const std::int64_t half = head_dim / 2;
+NATSCOPE_ANY_CPU void rotate(float* head, const float* cosine, const float* sine, std::int64_t rotated) {
+  const std::int64_t half = rotated / 2;
 #pragma omp simd
   for (std::int64_t i = 0; i < half; ++i) {
     const float low = head[i];

@@ -16,8 +16,9 @@ constexpr double loop_ns(std::int64_t numbers) { return 0.5 * static_cast<double
 /// Llama.
 void rms_norm(const float* x, const float* weight, std::int64_t size, float eps, float* out);
 
-/// Rotates pairs (i, i + head_dim/2) of one head in place; cosine, sine [head_dim/2]. See core/model/rope.h.
-void rotate(float* head, const float* cosine, const float* sine, std::int64_t head_dim);
+/// Rotates pairs (i, i + rotated/2) of one head's first `rotated` numbers in place; cosine, sine [rotated/2]. See
+/// core/model/rope.h.
+void rotate(float* head, const float* cosine, const float* sine, std::int64_t rotated);
 
 /// out = silu(gate) · up. `out` may be `gate`.
 void swiglu(const float* gate, const float* up, std::int64_t size, float* out);

@@ -136,8 +136,8 @@ Status norm_rows(OpenedDevice* device, const float* x, const float* weight, std:
   return rms_norm(x, weight, rows, cols, eps, round, out, stream_of(device));
 }
 Status turn(OpenedDevice* device, float* x, const float* norm, const float* cosine, const float* sine,
-            std::int64_t rows, std::int64_t heads, std::int64_t head_dim, float eps, bool round) {
-  return turn_heads(x, norm, cosine, sine, rows, heads, head_dim, eps, round, stream_of(device));
+            std::int64_t rows, std::int64_t heads, std::int64_t head_dim, std::int64_t rotated, float eps, bool round) {
+  return turn_heads(x, norm, cosine, sine, rows, heads, head_dim, rotated, eps, round, stream_of(device));
 }
 Status gate_rows(OpenedDevice* device, float* gate, const float* up, std::int64_t size, bool round) {
   return swiglu(gate, up, size, round, stream_of(device));

@@ -28,11 +28,11 @@ __global__ void __launch_bounds__(threads)
 /// A warp a head.
 __global__ void __launch_bounds__(threads)
     turn_heads_kernel(float* x, const float* norm, const float* cosine, const float* sine, std::int64_t all_heads,
-                      std::int64_t heads, std::int64_t head_dim, float eps, bool round) {
+                      std::int64_t heads, std::int64_t head_dim, std::int64_t rotated, float eps, bool round) {
   const std::int64_t index = static_cast<std::int64_t>(blockIdx.x) * warps + threadIdx.x / 32;
   if (index >= all_heads) return;
-  const std::int64_t angles = index / heads * (head_dim / 2);
-  turn_head(x + index * head_dim, norm, cosine + angles, sine + angles, head_dim, eps, round);
+  const std::int64_t angles = index / heads * (rotated / 2);
+  turn_head(x + index * head_dim, norm, cosine + angles, sine + angles, head_dim, rotated, eps, round);
 }
 
 __global__ void __launch_bounds__(threads) swiglu_kernel(float* gate, const float* up, std::int64_t size, bool round) {
@@ -55,10 +55,11 @@ Status rms_norm(const float* x, const float* weight, std::int64_t rows, std::int
 }
 
 Status turn_heads(float* x, const float* norm, const float* cosine, const float* sine, std::int64_t rows,
-                  std::int64_t heads, std::int64_t head_dim, float eps, bool round, Stream stream) {
+                  std::int64_t heads, std::int64_t head_dim, std::int64_t rotated, float eps, bool round,
+                  Stream stream) {
   if (!fits(rows * heads)) return too_large;
   return launch_kernel(turn_heads_kernel, blocks_for(rows * heads, warps), threads, 0, stream, x, norm, cosine, sine,
-                       rows * heads, heads, head_dim, eps, round);
+                       rows * heads, heads, head_dim, rotated, eps, round);
 }
 
 Status swiglu(float* gate, const float* up, std::int64_t size, bool round, Stream stream) {

@@ -35,12 +35,12 @@ __device__ inline void norm_row(const float* x, const float* weight, std::int64_
   for (std::int64_t i = threadIdx.x; i < cols; i += threads) out[i] = stored(x[i] * scale * weight[i], round);
 }
 
-/// A head in place, by one warp: RMSNorm with norm [head_dim] unless null, then rotation of pairs (i, i + head_dim/2)
-/// by cosine, sine [head_dim/2].
+/// A head in place, by one warp: RMSNorm with norm [head_dim] unless null, then rotation of pairs (i, i + rotated/2)
+/// of its first `rotated` numbers by cosine, sine [rotated/2].
 __device__ inline void turn_head(float* head, const float* norm, const float* cosine, const float* sine,
-                                 std::int64_t head_dim, float eps, bool round) {
+                                 std::int64_t head_dim, std::int64_t rotated, float eps, bool round) {
   const auto lane = static_cast<std::int64_t>(threadIdx.x % 32);
-  const std::int64_t half = head_dim / 2;
+  const std::int64_t half = rotated / 2;
   float scale = 1;
   if (norm != nullptr) {
     float squares = 0;
@@ -53,6 +53,8 @@ __device__ inline void turn_head(float* head, const float* norm, const float* co
     head[i] = stored(low * cosine[i] - high * sine[i], round);
     head[i + half] = stored(high * cosine[i] + low * sine[i], round);
   }
+  for (std::int64_t i = rotated + lane; i < head_dim; i += 32)
+    head[i] = stored(norm != nullptr ? head[i] * scale * norm[i] : head[i], round);
 }
 
 __device__ inline float gated(float gate, float up, bool round) {

@@ -15,9 +15,10 @@ Status rms_norm(const float* x, const float* weight, std::int64_t rows, std::int
                 float* out, Stream stream);
 
 /// In place, x [rows, heads, head_dim]: RMSNorm of each head with norm [head_dim] unless null, then rotation of pairs
-/// (i, i + head_dim/2) by cosine, sine [rows, head_dim/2]. head_dim is even.
+/// (i, i + rotated/2) of its first `rotated` numbers by cosine, sine [rows, rotated/2]. rotated is even, 0 … head_dim.
 Status turn_heads(float* x, const float* norm, const float* cosine, const float* sine, std::int64_t rows,
-                  std::int64_t heads, std::int64_t head_dim, float eps, bool round, Stream stream);
+                  std::int64_t heads, std::int64_t head_dim, std::int64_t rotated, float eps, bool round,
+                  Stream stream);
 
 /// gate [size] = silu(gate) · up.
 Status swiglu(float* gate, const float* up, std::int64_t size, bool round, Stream stream);

@@ -18,7 +18,8 @@ __global__ void __launch_bounds__(threads) token_heads_kernel(__grid_constant__ 
   std::int64_t index = static_cast<std::int64_t>(blockIdx.x) * warps + threadIdx.x / 32;
   const auto lane = static_cast<std::int64_t>(threadIdx.x % 32);
   const auto turn = [&](float* heads, const float* norm) {
-    turn_head(heads + index * call.head_dim, norm, call.cosine, call.sine, call.head_dim, call.eps, call.round);
+    turn_head(heads + index * call.head_dim, norm, call.cosine, call.sine, call.head_dim, call.rotated, call.eps,
+              call.round);
   };
   if (index < call.heads) return turn(call.queries, call.q_norm);
   index -= call.heads;
@@ -37,8 +38,8 @@ __global__ void __launch_bounds__(threads) token_heads_kernel(__grid_constant__ 
 }  // namespace
 
 Status token_heads(const TokenHeads& call, Stream stream) {
-  if (call.heads < 1 || call.kv_heads < 1 || call.head_dim < 2)
-    return {StatusCode::shape_mismatch, "heads, kv_heads, head_dim"};
+  if (call.heads < 1 || call.kv_heads < 1 || call.head_dim < 2 || call.rotated < 0 || call.rotated > call.head_dim)
+    return {StatusCode::shape_mismatch, "heads, kv_heads, head_dim, rotated"};
   const std::int64_t tasks = std::int64_t{call.heads} + 2 * std::int64_t{call.kv_heads} + 1;
   return launch_dependent(token_heads_kernel, blocks_for(tasks, warps), threads, 0, stream, call);
 }

@@ -75,7 +75,7 @@ Expected<void> ChunkPass::run(std::span<const std::int32_t> tokens, TokenPos fir
   for (std::int32_t layer = 0; layer < extent.layers; ++layer) {
     NATSCOPE_CHECK(check(stop));
     const PreparedLayer& weights = weights_.layers()[count(layer)];
-    NATSCOPE_CHECK(project(weights, stop));
+    NATSCOPE_CHECK(project(layer, stop));
     NATSCOPE_CHECK(attend(LayerId(layer), first, cache, observer, stop));
     if (layer + 1 == extent.layers) {
       if (extent.hidden == ChunkExtent::Hidden::none) return {};
@@ -92,13 +92,14 @@ void ChunkPass::normalise(const std::vector<float>& weight) {
   const std::int64_t hidden = config_.hidden;
   input_.set(rows_of(normed_, hidden), dtype_);
   kernels::share_rows(rows_, row_math::loop_ns(hidden), [&](std::int64_t row) {
-    row_math::rms_norm(x_.data() + row * hidden, weight.data(), hidden, static_cast<float>(config_.rms_norm_eps),
+    row_math::rms_norm(x_.data() + row * hidden, weight.data(), hidden, static_cast<float>(config_.stream_norm_eps()),
                        normed_.data() + row * hidden);
     input_.row_is_ready(row);
   });
 }
 
-Expected<void> ChunkPass::project(const PreparedLayer& layer, std::stop_token stop) {
+Expected<void> ChunkPass::project(std::int32_t index, std::stop_token stop) {
+  const PreparedLayer& layer = weights_.layers()[count(index)];
   normalise(layer.input_norm);
   NATSCOPE_CHECK(product_.run(input_, layer.q, layer.q_bias, rows_of(queries_, config_.q_rows()), stop));
   NATSCOPE_CHECK(product_.run(input_, layer.k, layer.k_bias, rows_of(keys_, config_.kv_rows()), stop));
@@ -107,18 +108,19 @@ Expected<void> ChunkPass::project(const PreparedLayer& layer, std::stop_token st
     // The largest of three decides, the first where they are equal.
     NATSCOPE_CHECK(product_.run_row_by_row(input_, layer.score, rows_of(scores_, config_.score_rows()), stop));
   }
-  turn(layer);
+  turn(index);
   return {};
 }
 
 /// Norms of queries and keys, rotation, and rounding to the type of the cache.
-void ChunkPass::turn(const PreparedLayer& layer) {
+void ChunkPass::turn(std::int32_t index) {
+  const PreparedLayer& layer = weights_.layers()[count(index)];
   const auto turn_row = [&](float* heads, std::int64_t size, const std::vector<float>& norm, std::int64_t row) {
     const std::int64_t head_dim = config_.head_dim;
     for (float* head = heads; head < heads + size; head += head_dim) {
       if (!norm.empty())
         row_math::rms_norm(head, norm.data(), head_dim, static_cast<float>(config_.rms_norm_eps), head);
-      row_math::rotate(head, rotation_.cosine(row), rotation_.sine(row), head_dim);
+      row_math::rotate(head, rotation_.cosine(row), rotation_.sine(row), config_.rotated_dim(index));
     }
     if (dtype_ == ElementType::bf16) row_math::round_to_bf16(heads, size);
   };
@@ -240,7 +242,7 @@ Expected<void> ChunkPass::logits(std::int64_t index, std::int64_t n, std::span<f
   input_.set(ConstView<float, 2>::packed(normed_.data(), {n, hidden}), dtype_);
   kernels::share_rows(n, row_math::loop_ns(hidden), [&](std::int64_t row) {
     row_math::rms_norm(x_.data() + (index + row) * hidden, norm.data(), hidden,
-                       static_cast<float>(config_.rms_norm_eps), normed_.data() + row * hidden);
+                       static_cast<float>(config_.stream_norm_eps()), normed_.data() + row * hidden);
     input_.row_is_ready(row);
   });
   return product_.run(input_, weights_.lm_head(), {},

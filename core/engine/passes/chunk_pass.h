@@ -42,8 +42,8 @@ class ChunkPass {
   [[nodiscard]] Expected<void> logits(std::int64_t index, std::int64_t n, std::span<float> out, std::stop_token stop);
 
  private:
-  [[nodiscard]] Expected<void> project(const PreparedLayer& layer, std::stop_token stop);
-  void turn(const PreparedLayer& layer);
+  [[nodiscard]] Expected<void> project(std::int32_t layer, std::stop_token stop);
+  void turn(std::int32_t layer);
   [[nodiscard]] Expected<void> attend(LayerId layer, TokenPos first, kernels::KvCache& cache, PassObserver& observer,
                                       std::stop_token stop);
   [[nodiscard]] Expected<void> attend_at_once(LayerId layer, TokenPos first, kernels::KvCache& cache,

@@ -156,7 +156,7 @@ Expected<void> DevicePass::enter(std::span<const std::int32_t> tokens, TokenPos 
   });
   NATSCOPE_CHECK(x_.upload(rows, chunk_ * config_.hidden * number_bytes));
   rotation_.set(first, chunk_);
-  const std::int64_t angles_bytes = chunk_ * (config_.head_dim / 2) * number_bytes;
+  const std::int64_t angles_bytes = chunk_ * rotation_.pairs() * number_bytes;
   NATSCOPE_CHECK(cosine_.upload(rotation_.cosine(0), angles_bytes));
   return sine_.upload(rotation_.sine(0), angles_bytes);
 }
@@ -246,7 +246,9 @@ Expected<void> DevicePass::prescribe(std::int32_t layers, TokenPos first, const 
 }
 
 Expected<void> DevicePass::normalise(const float* x, const float* weight, std::int64_t rows) {
-  return from_status(device_.rms_norm(handle_, x, weight, rows, config_.hidden, eps(), rounds(), normed_.as()), "norm");
+  return from_status(device_.rms_norm(handle_, x, weight, rows, config_.hidden,
+                                      static_cast<float>(config_.stream_norm_eps()), rounds(), normed_.as()),
+                     "norm");
 }
 
 Expected<void> DevicePass::multiply(const float* x, std::int64_t rows, std::initializer_list<LinearRow> products,
@@ -267,9 +269,10 @@ Expected<void> DevicePass::project(const DeviceLayer& layer, std::int32_t index)
   NATSCOPE_CHECK(layer.has_scores() ? multiply(normed_.as(), chunk_, {q, k, v, into(scores(index), layer.score)})
                                     : multiply(normed_.as(), chunk_, {q, k, v}));
   const auto turn = [&](float* heads, const float* norm, std::int64_t number) {
-    return from_status(device_.turn_heads(handle_, heads, norm, cosine_.as(), sine_.as(), chunk_, number,
-                                          config_.head_dim, eps(), rounds()),
-                       "rotation");
+    return from_status(
+        device_.turn_heads(handle_, heads, norm, cosine_.as(), sine_.as(), chunk_, number, config_.head_dim,
+                           config_.rotated_dim(index), static_cast<float>(config_.rms_norm_eps), rounds()),
+        "rotation");
   };
   NATSCOPE_CHECK(turn(queries(index), layer.q_norm, config_.heads));
   NATSCOPE_CHECK(turn(keys(index), layer.k_norm, config_.kv_heads));

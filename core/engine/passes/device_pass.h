@@ -117,7 +117,6 @@ class DevicePass {
   }
   [[nodiscard]] kernels::View<Role, 2> roles(std::int32_t layer) const;
   [[nodiscard]] bool rounds() const { return dtype_ == kernels::ElementType::bf16; }
-  [[nodiscard]] float eps() const { return static_cast<float>(config_.rms_norm_eps); }
 
   std::unique_ptr<DeviceModule> module_;       // outlives everything below
   std::unique_ptr<TorchProducts> products_;    // null: all products are the module's

@@ -44,8 +44,8 @@ DeviceStep::DeviceStep(const DeviceModule& module, const ModelConfig& config, co
       rotation_(config),
       shown_(config, weights),
       x_(input_layout_.take(config.hidden * number_bytes)),
-      cosine_(input_layout_.take(config.head_dim / 2 * number_bytes)),
-      sine_(input_layout_.take(config.head_dim / 2 * number_bytes)),
+      cosine_(input_layout_.take(rotation_.pairs() * number_bytes)),
+      sine_(input_layout_.take(rotation_.pairs() * number_bytes)),
       prescribed_(input_layout_.take(config.layers * config.kv_heads * static_cast<std::int64_t>(sizeof(Role)))),
       drops_(input_layout_.take(config.layers * config.kv_heads * static_cast<std::int64_t>(sizeof(std::int32_t)))),
       inputs_(module),
@@ -107,11 +107,10 @@ std::span<const float> DeviceStep::logits() const {
 /// Embedding, cosines and sines are made on the host: a few kilobytes, and the same numbers as the CPU's.
 Expected<void> DeviceStep::enter(std::int32_t token, TokenPos position, const PassObserver& observer,
                                  std::int32_t layers) {
-  const auto half = static_cast<std::size_t>(config_.head_dim / 2);
   host_weights_.embed(token, {host_input(x_), static_cast<std::size_t>(config_.hidden)});
   rotation_.set(position, 1);
-  std::copy_n(rotation_.cosine(0), half, host_input(cosine_));
-  std::copy_n(rotation_.sine(0), half, host_input(sine_));
+  std::copy_n(rotation_.cosine(0), rotation_.pairs(), host_input(cosine_));
+  std::copy_n(rotation_.sine(0), rotation_.pairs(), host_input(sine_));
   const auto heads = static_cast<std::size_t>(layers * config_.kv_heads);
   if (layout_.with_drops)
     NATSCOPE_CHECK(shown_.prescribe_drops(layers, position, 1, observer, {host_input<std::int32_t>(drops_), heads}));
@@ -222,7 +221,7 @@ TokenProducts DeviceStep::of_normed(const float* norm) const {
   TokenProducts call;
   call.x = x();
   call.norm = norm;
-  call.eps = static_cast<float>(config_.rms_norm_eps);
+  call.eps = static_cast<float>(config_.stream_norm_eps());
   call.round = rounds_;
   return call;
 }
@@ -256,6 +255,7 @@ Expected<void> DeviceStep::put_attention(const DeviceLayer& layer, std::int32_t 
                                   .heads = config_.heads,
                                   .kv_heads = config_.kv_heads,
                                   .head_dim = config_.head_dim,
+                                  .rotated = config_.rotated_dim(index),
                                   .eps = static_cast<float>(config_.rms_norm_eps),
                                   .round = rounds_,
                                   .prescribed = input<Role>(prescribed_) + index * config_.kv_heads,

@@ -63,8 +63,8 @@ Expected<void> RowPass::run(std::int32_t token, TokenPos position, kernels::KvCa
 Expected<void> RowPass::attend(std::int32_t layer, TokenPos position, kernels::KvCache& cache, PassObserver& observer) {
   const PreparedLayer& weights = weights_.layers()[count(layer)];
   const std::int64_t head_dim = config_.head_dim;
-  row_math::rms_norm(x_.data(), weights.input_norm.data(), config_.hidden, static_cast<float>(config_.rms_norm_eps),
-                     normed_.data());
+  row_math::rms_norm(x_.data(), weights.input_norm.data(), config_.hidden,
+                     static_cast<float>(config_.stream_norm_eps()), normed_.data());
   round(normed_);
   const LinearRow projections[] = {
       product(weights.q, weights.q_bias, queries_.data()), product(weights.k, weights.k_bias, keys(layer)),
@@ -77,7 +77,7 @@ Expected<void> RowPass::attend(std::int32_t layer, TokenPos position, kernels::K
     for (std::int32_t head = 0; head < number; ++head) {
       float* const row = heads + head * head_dim;
       if (!norm.empty()) row_math::rms_norm(row, norm.data(), head_dim, static_cast<float>(config_.rms_norm_eps), row);
-      row_math::rotate(row, rotation_.cosine(0), rotation_.sine(0), head_dim);
+      row_math::rotate(row, rotation_.cosine(0), rotation_.sine(0), config_.rotated_dim(layer));
     }
   };
   turn(queries_.data(), config_.heads, weights.q_norm);
@@ -119,7 +119,7 @@ Expected<void> RowPass::attend(std::int32_t layer, TokenPos position, kernels::K
 
 Expected<void> RowPass::feed_forward(const PreparedLayer& weights) {
   row_math::rms_norm(x_.data(), weights.post_attention_norm.data(), config_.hidden,
-                     static_cast<float>(config_.rms_norm_eps), normed_.data());
+                     static_cast<float>(config_.stream_norm_eps()), normed_.data());
   round(normed_);
   const LinearRow wide[] = {product(weights.gate, weights.gate_bias, gate_.data()),
                             product(weights.up, weights.up_bias, up_.data())};
@@ -144,7 +144,7 @@ Expected<void> RowPass::append(kernels::KvCache& cache, std::int32_t layer, Toke
 }
 
 Expected<void> RowPass::logits(std::span<float> out) {
-  row_math::rms_norm(x_.data(), weights_.norm().data(), config_.hidden, static_cast<float>(config_.rms_norm_eps),
+  row_math::rms_norm(x_.data(), weights_.norm().data(), config_.hidden, static_cast<float>(config_.stream_norm_eps()),
                      normed_.data());
   round(normed_);
   const LinearRow head = product(weights_.lm_head(), {}, out.data());

@@ -71,8 +71,9 @@ Matrix PreparedWeights::prepare(const WeightView& view, const LoraView& lora, El
   return {memory, dtype, view.rows, view.cols};
 }
 
-Expected<PreparedWeights> PreparedWeights::create(const ModelWeights& weights, std::int32_t layers, ElementType dtype,
-                                                  Products products, std::stop_token stop) {
+Expected<PreparedWeights> PreparedWeights::create(const ModelConfig& config, const ModelWeights& weights,
+                                                  std::int32_t layers, ElementType dtype, Products products,
+                                                  std::stop_token stop) {
   try {
     PreparedWeights prepared;
     for (const LayerWeights& from : std::span(weights.layers).first(static_cast<std::size_t>(layers))) {
@@ -104,7 +105,10 @@ Expected<PreparedWeights> PreparedWeights::create(const ModelWeights& weights, s
     }
     prepared.lm_head_ = prepared.prepare(weights.lm_head, {}, dtype, products);
     prepared.embedding_ = weights.embed;
+    prepared.embedding_scale_ = static_cast<float>(config.embedding_scale());
     prepared.norm_ = read_vector(weights.norm);
+    for (float& number : prepared.norm_)
+      number = static_cast<float>(static_cast<double>(number) / config.logits_scaling);
     return prepared;
   } catch (const std::bad_alloc&) {
     return fail(ErrorCode::out_of_memory, "no memory for the model's weights",
@@ -114,6 +118,8 @@ Expected<PreparedWeights> PreparedWeights::create(const ModelWeights& weights, s
 
 void PreparedWeights::embed(std::int32_t token, std::span<float> out) const {
   read_weights(embedding_, std::int64_t{token} * embedding_.cols, out);
+  if (embedding_scale_ == 1) return;
+  for (float& number : out) number *= embedding_scale_;
 }
 
 std::int64_t PreparedWeights::size_bytes() const {

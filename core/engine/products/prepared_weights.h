@@ -44,16 +44,17 @@ class PreparedWeights {
   enum class Products : std::uint8_t { cpu, device };
 
   /// Of the first `layers` layers. Views in `weights` must outlive the result. Errors: out_of_memory, interrupted.
-  [[nodiscard]] static Expected<PreparedWeights> create(const ModelWeights& weights, std::int32_t layers,
-                                                        kernels::ElementType dtype, Products products,
-                                                        std::stop_token stop);
+  [[nodiscard]] static Expected<PreparedWeights> create(const ModelConfig& config, const ModelWeights& weights,
+                                                        std::int32_t layers, kernels::ElementType dtype,
+                                                        Products products, std::stop_token stop);
 
   [[nodiscard]] std::span<const PreparedLayer> layers() const { return layers_; }
   [[nodiscard]] const Matrix& lm_head() const { return lm_head_; }
+  /// Of the last norm, divided by the model's logits_scaling.
   [[nodiscard]] std::span<const float> norm() const { return norm_; }
   /// Of all of the above: what a copy of them takes.
   [[nodiscard]] std::int64_t size_bytes() const;
-  /// The embedding of one token as f32, [hidden].
+  /// The embedding of one token as f32, [hidden], as the residual stream begins with it.
   void embed(std::int32_t token, std::span<float> out) const;
 
  private:
@@ -69,6 +70,7 @@ class PreparedWeights {
   std::vector<PreparedLayer> layers_;
   Matrix lm_head_;
   WeightView embedding_;
+  float embedding_scale_ = 1;
   std::vector<float> norm_;
   std::vector<Buffer> owned_;
 };

@@ -55,7 +55,7 @@ DistillationModel::Implementation::Implementation(const ModelConfig& base, const
       device_(teacher_.embed.device()),
       state_(layout, device_),
       trained_(layout, state_.weights()),
-      rotary_(c_.rope, c_.head_dim) {
+      rotary_(c_) {
   trained_.place_in(student_, c_.tied);
 }
 
@@ -160,7 +160,7 @@ RoleStatistics DistillationModel::Implementation::no_statistics() const {
 }
 
 at::Tensor DistillationModel::Implementation::normalise(const at::Tensor& x, const at::Tensor& weight) const {
-  return rms_normalised(x, weight, c_.rms_norm_eps);
+  return rms_normalised(x, weight, c_.stream_norm_eps());
 }
 
 at::Tensor DistillationModel::Implementation::projected(const at::Tensor& x, const at::Tensor& weight,
@@ -179,7 +179,9 @@ at::Tensor DistillationModel::Implementation::adapted(const at::Tensor& x, const
 }
 
 at::Tensor DistillationModel::Implementation::embed(const ModelTensors& model, const Document& document) const {
-  return model.embed.index_select(0, on_device(document.tokens, 0, document.size())).to(at::kFloat).detach();
+  const at::Tensor rows =
+      model.embed.index_select(0, on_device(document.tokens, 0, document.size())).to(at::kFloat).detach();
+  return c_.embedding_scale() == 1.0 ? rows : rows * c_.embedding_scale();
 }
 
 at::Tensor DistillationModel::Implementation::attention(const ModelTensors& model, const at::Tensor& x,
@@ -191,12 +193,15 @@ at::Tensor DistillationModel::Implementation::attention(const ModelTensors& mode
   at::Tensor q = heads(adapted(normal, w.q, w.q_bias, w.q_lora_a, w.q_lora_b), c_.heads);
   at::Tensor k = heads(adapted(normal, w.k, w.k_bias, w.k_lora_a, w.k_lora_b), c_.kv_heads);
   const at::Tensor v = heads(adapted(normal, w.v, w.v_bias, w.v_lora_a, w.v_lora_b), c_.kv_heads).transpose(1, 2);
-  if (w.q_norm.defined()) q = normalise(q, w.q_norm);
-  if (w.k_norm.defined()) k = normalise(k, w.k_norm);
+  if (w.q_norm.defined()) q = rms_normalised(q, w.q_norm, c_.rms_norm_eps);
+  if (w.k_norm.defined()) k = rms_normalised(k, w.k_norm, c_.rms_norm_eps);
+  const auto turned = [&](const at::Tensor& rows) {
+    return c_.rotated_dim(request.layer) > 0 ? rotated(rows, rotation_) : rows.transpose(1, 2).contiguous();
+  };
   at::Tensor scores;
   // The scores' gradient does not flow into their input (section 2); they are never rounded.
   if (request.choice != RoleChoice::all_global) scores = at::linear(normal.detach(), w.score);
-  const at::Tensor out = attention_->attend(request, rotated(q, rotation_), rotated(k, rotation_), v, scores);
+  const at::Tensor out = attention_->attend(request, turned(q), turned(k), v, scores);
   return x + adapted(out.transpose(1, 2).reshape({length, c_.q_rows()}), w.o, w.o_bias, w.o_lora_a, w.o_lora_b);
 }
 
@@ -276,11 +281,12 @@ void DistillationModel::Implementation::embedding_backward(const Document& docum
                                                            const at::Tensor& sum) const {
   const at::Tensor tokens = on_device(document.tokens, 0, document.size());
   at::Tensor part = trained_.part_of(sum, *trained_.embedding());
+  const at::Tensor d_rows = c_.embedding_scale() == 1.0 ? dx : dx * c_.embedding_scale();
   if (sums_in_place_) {
-    part.index_add_(0, tokens, dx);
+    part.index_add_(0, tokens, d_rows);
   } else {
     // On a GPU index_add_ adds in any order: a resumed run would not have the same losses.
-    part.add_(at::embedding_dense_backward(dx, tokens.to(at::kLong), c_.vocab, -1, false));
+    part.add_(at::embedding_dense_backward(d_rows, tokens.to(at::kLong), c_.vocab, -1, false));
   }
 }
 
@@ -304,7 +310,8 @@ double DistillationModel::Implementation::nll(const ModelTensors& model, const a
   for (std::int64_t row = 0; row + 1 < document.size(); row += DistillationModel::logit_rows) {
     const std::int64_t rows = std::min(DistillationModel::logit_rows, document.size() - 1 - row);
     const at::Tensor targets = on_device(document.tokens, static_cast<std::size_t>(row) + 1, rows);
-    const at::Tensor logits = projected(hidden.narrow(0, row, rows), head, {});
+    at::Tensor logits = projected(hidden.narrow(0, row, rows), head, {});
+    if (c_.logits_scaling != 1.0) logits = logits / c_.logits_scaling;
     const at::Tensor likelihood = at::log_softmax(logits, -1);
     sum -= likelihood.gather(1, targets.to(at::kLong).unsqueeze(1)).sum(at::kDouble).item<double>();
   }

@@ -180,7 +180,7 @@ class CpuPasses final : public TrainingPasses {
   }
 
   void make_rotation() {
-    const RotaryEmbedding embedding(c_.rope, c_.head_dim);
+    const RotaryEmbedding embedding(c_);
     const std::int64_t pairs = embedding.pairs();
     cosine_ = make_f32({context_, pairs});
     sine_ = make_f32({context_, pairs});

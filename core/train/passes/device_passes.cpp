@@ -85,7 +85,7 @@ class DevicePasses final : public TrainingPasses {
     state_.emplace(layout, device);
     place_blocks();
     place_leaves();
-    rotation_ = make_rotation(RotaryEmbedding(c_.rope, c_.head_dim), c_.context, device_);
+    rotation_ = make_rotation(RotaryEmbedding(c_), c_.context, device_);
     const at::Tensor roles = at::empty({c_.context}, at::kByte);
     std::copy(mask.roles.begin(), mask.roles.end(), static_cast<Role*>(roles.data_ptr()));
     fixed_roles_ = roles.to(device_).expand({segments_, c_.kv_heads, c_.context}).contiguous();

@@ -30,10 +30,13 @@ Halves halves(const at::Tensor& x) {
   return {x.narrow(-1, 0, half), x.narrow(-1, half, half)};
 }
 
-/// x turned by the angles (`sign` 1) or back (−1) into `out` of the same sizes.
+/// x turned by the angles (`sign` 1) or back (−1) into `out` of the same sizes; what no angle is for, as it is.
 void turn(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine, double sign, const at::Tensor& out) {
-  const Halves in = halves(x);
-  Halves to = halves(out);
+  const std::int64_t rotated = 2 * cosine.size(-1);
+  const std::int64_t rest = x.size(-1) - rotated;
+  if (rest > 0) out.narrow(-1, rotated, rest).copy_(x.narrow(-1, rotated, rest));
+  const Halves in = halves(x.narrow(-1, 0, rotated));
+  Halves to = halves(out.narrow(-1, 0, rotated));
   at::mul_out(to.low, in.low, cosine).addcmul_(in.high, sine, -sign);
   at::mul_out(to.high, in.high, cosine).addcmul_(in.low, sine, sign);
 }

@@ -21,7 +21,7 @@ namespace natscope::train {
 /// silu(gate) · up of gate_up [N, 2I], computed in f32; [N, I] of the type of gate_up.
 [[nodiscard]] at::Tensor swiglu(const at::Tensor& gate_up);
 
-/// Cosines and sines of positions 0 … T − 1: f32 [1, T, 1, D/2] each.
+/// Cosines and sines of positions 0 … T − 1: f32 [1, T, 1, R/2] each, of the first R numbers of a head.
 struct RotationTensors {
   at::Tensor cosine, sine;
 
@@ -31,7 +31,8 @@ struct RotationTensors {
 [[nodiscard]] RotationTensors make_rotation(const RotaryEmbedding& embedding, std::int64_t positions,
                                             at::Device device);
 
-/// x [B, T, heads, D] rotated (halves layout), as [B, heads, T, D], packed; T at most rotation.positions().
+/// x [B, T, heads, D] rotated (halves layout; its first R numbers, the others stay), as [B, heads, T, D], packed; T at
+/// most rotation.positions().
 [[nodiscard]] at::Tensor rotated(const at::Tensor& x, const RotationTensors& rotation);
 
 }  // namespace natscope::train

@@ -66,11 +66,12 @@ struct TokenHeads {
   float* values = nullptr;        ///< [kv_heads, head_dim]
   const float* q_norm = nullptr;  ///< [head_dim], null without one
   const float* k_norm = nullptr;
-  const float* cosine = nullptr;  ///< [head_dim / 2]
+  const float* cosine = nullptr;  ///< [rotated / 2]
   const float* sine = nullptr;
   std::int32_t heads = 0;
   std::int32_t kv_heads = 0;
   std::int32_t head_dim = 0;
+  std::int32_t rotated = 0;  ///< numbers of a head that are turned: 0 … head_dim, even
   float eps = 0;
   bool round = false;  ///< values too
 
@@ -143,9 +144,10 @@ struct DeviceOperations {
   Status (*rms_norm)(OpenedDevice* device, const float* x, const float* weight, std::int64_t rows, std::int64_t cols,
                      float eps, bool round, float* out) = nullptr;
   /// In place, every head of x [rows, heads, head_dim]: RMSNorm with norm [head_dim] unless null, then rotation of
-  /// pairs (i, i + head_dim/2) by cosine, sine [rows, head_dim/2].
+  /// pairs (i, i + rotated/2) of its first `rotated` numbers by cosine, sine [rows, rotated/2].
   Status (*turn_heads)(OpenedDevice* device, float* x, const float* norm, const float* cosine, const float* sine,
-                       std::int64_t rows, std::int64_t heads, std::int64_t head_dim, float eps, bool round) = nullptr;
+                       std::int64_t rows, std::int64_t heads, std::int64_t head_dim, std::int64_t rotated, float eps,
+                       bool round) = nullptr;
   /// gate [size] = silu(gate) · up.
   Status (*swiglu)(OpenedDevice* device, float* gate, const float* up, std::int64_t size, bool round) = nullptr;
   Status (*round_to_bf16)(OpenedDevice* device, float* x, std::int64_t size) = nullptr;

@@ -81,19 +81,43 @@ Row normalised(const Row& x, const Weights& weight, double eps) {
   return out;
 }
 
-/// Head `head` of a row of heads, normed if there is a norm, turned to `position` if `theta` is given.
-Row head_of(const Row& rows, int head, int head_dim, const Weights& norm, double eps, double theta, int position) {
+/// How a layer turns heads.
+struct Turning {
+  std::vector<double> frequencies;  // of the pairs (i, i + their number) of a head's first numbers; none: nothing turns
+  double scale = 1;                 // of what is turned
+
+  /// Of a layer, from config.json.
+  Turning(const nlohmann::json& config, int head_dim, int layer) {
+    if (config["model_type"] == "smollm3") {
+      const int interval = config.value("no_rope_layer_interval", 4);
+      const bool turns = config.contains("no_rope_layers")
+                             ? config["no_rope_layers"][static_cast<std::size_t>(layer)] != 0
+                             : (layer + 1) % interval != 0;
+      if (!turns) return;
+    }
+    const int rotated = static_cast<int>(head_dim * config.value("partial_rotary_factor", 1.0));
+    const double theta = config["rope_theta"];
+    for (int i = 0; i < rotated / 2; ++i) frequencies.push_back(std::pow(theta, -2.0 * i / rotated));
+    if (!config.contains("rope_scaling") || config["rope_scaling"].is_null()) return;
+    const nlohmann::json& longrope = config["rope_scaling"];
+    const double context = config["max_position_embeddings"], original = config["original_max_position_embeddings"];
+    if (context > original) scale = std::sqrt(1 + std::log(context / original) / std::log(original));
+    for (std::size_t i = 0; i < frequencies.size(); ++i)
+      frequencies[i] /= static_cast<double>(longrope["short_factor"][i].get<float>());
+  }
+};
+
+/// Head `head` of a row of heads, normed if there is a norm, turned to `position`.
+Row head_of(const Row& rows, int head, int head_dim, const Weights& norm, double eps, const Turning& turning,
+            int position) {
   Row out(rows.begin() + head * head_dim, rows.begin() + (head + 1) * head_dim);
   if (!norm.values.empty()) out = normalised(out, norm, eps);
-  if (theta <= 0) return out;
-  const int half = head_dim / 2;
-  Row turned(out.size());
-  for (int i = 0; i < half; ++i) {
-    const double angle = position * std::pow(theta, -2.0 * i / head_dim);
-    turned[static_cast<std::size_t>(i)] =
-        out[static_cast<std::size_t>(i)] * std::cos(angle) - out[static_cast<std::size_t>(i + half)] * std::sin(angle);
-    turned[static_cast<std::size_t>(i + half)] =
-        out[static_cast<std::size_t>(i + half)] * std::cos(angle) + out[static_cast<std::size_t>(i)] * std::sin(angle);
+  const std::size_t half = turning.frequencies.size();
+  Row turned = out;
+  for (std::size_t i = 0; i < half; ++i) {
+    const double angle = position * turning.frequencies[i];
+    turned[i] = turning.scale * (out[i] * std::cos(angle) - out[i + half] * std::sin(angle));
+    turned[i + half] = turning.scale * (out[i + half] * std::cos(angle) + out[i] * std::sin(angle));
   }
   return turned;
 }
@@ -136,7 +160,11 @@ DenseResult dense_forward(const TinyModel& model, const std::vector<std::int32_t
   const int kv_heads = config["num_key_value_heads"];
   const int head_dim = config["head_dim"];
   const double eps = config["rms_norm_eps"];
-  const double theta = config["rope_theta"];
+  const double embedding_multiplier = config.value("embedding_multiplier", 1.0);
+  const double residual_multiplier = config.value("residual_multiplier", 1.0);
+  const double score_scale =
+      config.value("attention_multiplier", config["model_type"] == "granite" ? 1.0 : 1 / std::sqrt(head_dim));
+  const double logits_scaling = config.value("logits_scaling", 1.0);
   const bool nats = config.contains("nats") && !config["nats"].is_null();
   const int window = options.window.value_or(nats ? config["nats"]["window"].get<int>() : 0);
   const double bias = nats ? static_cast<double>(config["nats"]["global_bias"].get<float>()) : 0;
@@ -150,9 +178,11 @@ DenseResult dense_forward(const TinyModel& model, const std::vector<std::int32_t
     const auto first =
         embedding.values.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(token) * embedding.cols);
     x.emplace_back(first, first + static_cast<std::ptrdiff_t>(embedding.cols));
+    for (double& number : x.back()) number *= embedding_multiplier;
   }
 
   for (int layer = 0; layer < layers; ++layer) {
+    const Turning turning(config, head_dim, layer);
     const std::string at = "model.layers." + std::to_string(layer) + ".";
     const auto weight = [&](const char* name) { return reader.get(at + name); };
     const Weights input_norm = weight("input_layernorm.weight"), post_norm = weight("post_attention_layernorm.weight");
@@ -236,16 +266,16 @@ DenseResult dense_forward(const TinyModel& model, const std::vector<std::int32_t
         }
         for (int member = 0; member < group; ++member) {
           const int head = kv_head * group + member;
-          const Row query = head_of(queries[static_cast<std::size_t>(m)], head, head_dim, q_norm, eps, theta, m);
+          const Row query = head_of(queries[static_cast<std::size_t>(m)], head, head_dim, q_norm, eps, turning, m);
           Row& row = weights[static_cast<std::size_t>(member)][static_cast<std::size_t>(m)];
           double sum = 0;
           for (int n = 0; n <= m; ++n) {
             if (seen[static_cast<std::size_t>(m)][static_cast<std::size_t>(n)] == 0) continue;
-            const Row key = head_of(keys[static_cast<std::size_t>(n)], kv_head, head_dim, k_norm, eps, theta, n);
+            const Row key = head_of(keys[static_cast<std::size_t>(n)], kv_head, head_dim, k_norm, eps, turning, n);
             double dot = 0;
             for (int d = 0; d < head_dim; ++d)
               dot += query[static_cast<std::size_t>(d)] * key[static_cast<std::size_t>(d)];
-            row[static_cast<std::size_t>(n)] = std::exp(dot / std::sqrt(head_dim));
+            row[static_cast<std::size_t>(n)] = std::exp(dot * score_scale);
             sum += row[static_cast<std::size_t>(n)];
           }
           for (int n = 0; n <= m; ++n) {
@@ -287,19 +317,22 @@ DenseResult dense_forward(const TinyModel& model, const std::vector<std::int32_t
 
     for (std::size_t m = 0; m < x.size(); ++m) {
       const Row projected = multiply(o, attended[m], o_bias);
-      for (std::size_t i = 0; i < projected.size(); ++i) x[m][i] += projected[i];
+      for (std::size_t i = 0; i < projected.size(); ++i) x[m][i] += residual_multiplier * projected[i];
       const Row normed = normalised(x[m], post_norm, eps);
       Row wide = multiply(gate, normed, gate_bias);
       const Row factor = multiply(up, normed, up_bias);
       for (std::size_t i = 0; i < wide.size(); ++i) wide[i] = wide[i] / (1 + std::exp(-wide[i])) * factor[i];
       const Row narrow = multiply(down, wide, down_bias);
-      for (std::size_t i = 0; i < narrow.size(); ++i) x[m][i] += narrow[i];
+      for (std::size_t i = 0; i < narrow.size(); ++i) x[m][i] += residual_multiplier * narrow[i];
     }
   }
 
   const Weights norm = reader.get("model.norm.weight");
   const Weights head = reader.has("lm_head.weight") ? reader.get("lm_head.weight") : embedding;
-  for (const Row& row : x) result.logits.push_back(multiply(head, normalised(row, norm, eps)));
+  for (const Row& row : x) {
+    result.logits.push_back(multiply(head, normalised(row, norm, eps)));
+    for (double& logit : result.logits.back()) logit /= logits_scaling;
+  }
   return result;
 }
 

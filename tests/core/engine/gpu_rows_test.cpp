@@ -2,10 +2,12 @@
 // On a GPU: what the module does to rows of activations, held to plain loops in double.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "core/engine/products/torch_products.h"
@@ -157,14 +159,16 @@ TEST_CASE("norms, gates, rotation and rounding") {
                 gated, 1e-6);
     check_close(changed([&](float* data) { return table.round_to_bf16(device, data, rows * cols); }), rounded, 0);
   }
-  for (const std::int64_t head_dim : {2, 64, 128}) {
+  using Head = std::pair<std::int64_t, std::int64_t>;  // its numbers, and those that are turned
+  for (const auto& [head_dim, rotated] : {Head{2, 2}, {64, 64}, {128, 128}, {128, 96}, {72, 2}, {40, 0}}) {
     CAPTURE(head_dim);
+    CAPTURE(rotated);
     constexpr std::int64_t rows = 3;
     constexpr std::int64_t heads = 5;
-    const std::int64_t half = head_dim / 2;
+    const std::int64_t half = rotated / 2;
     const Numbers x = some_numbers(rows * heads * head_dim, 14);
-    const Numbers cosine = some_numbers(rows * half, 15);
-    const Numbers sine = some_numbers(rows * half, 16);
+    const Numbers cosine = some_numbers(std::max<std::int64_t>(1, rows * half), 15);
+    const Numbers sine = some_numbers(std::max<std::int64_t>(1, rows * half), 16);
     std::vector<double> truth(x.begin(), x.end());
     for (std::int64_t row = 0; row < rows; ++row) {
       for (std::int64_t head = 0; head < heads; ++head) {
@@ -184,7 +188,7 @@ TEST_CASE("norms, gates, rotation and rounding") {
                   const OnDevice in_place(*module, x);
                   REQUIRE(table
                               .turn_heads(device, in_place.data(), nullptr, device_cosine.data(), device_sine.data(),
-                                          rows, heads, head_dim, eps, false)
+                                          rows, heads, head_dim, rotated, eps, false)
                               .ok());
                   return in_place.read();
                 }),

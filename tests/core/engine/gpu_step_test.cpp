@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "tests/core/engine/gpu_arrays.h"
@@ -85,10 +86,12 @@ TEST_CASE("a step's heads have the bits of turning, rounding and roles one after
   const auto& table = module->operations();
   kernels::OpenedDevice* const device = module->device();
   for (const std::int32_t kv_heads : {1, 3, 40}) {
-    for (const std::int32_t head_dim : {2, 64, 128}) {
+    using Head = std::pair<std::int32_t, std::int32_t>;  // its numbers, and those that are turned
+    for (const auto& [head_dim, rotated] : {Head{2, 2}, {64, 64}, {128, 128}, {128, 96}, {40, 0}}) {
       for (const bool round : {false, true}) {
         CAPTURE(kv_heads);
         CAPTURE(head_dim);
+        CAPTURE(rotated);
         const std::int32_t heads = 2 * kv_heads;
         const std::int64_t key_size = std::int64_t{kv_heads} * head_dim;
         const auto numbers = [&](std::int64_t size, std::uint64_t seed) {
@@ -109,11 +112,11 @@ TEST_CASE("a step's heads have the bits of turning, rounding and roles one after
         const float eps = 1e-6F;
         REQUIRE(table
                     .turn_heads(device, queries[0].data(), norm.data(), cosine.data(), sine.data(), 1, heads, head_dim,
-                                eps, round)
+                                rotated, eps, round)
                     .ok());
         REQUIRE(table
-                    .turn_heads(device, keys[0].data(), nullptr, cosine.data(), sine.data(), 1, kv_heads, head_dim, eps,
-                                round)
+                    .turn_heads(device, keys[0].data(), nullptr, cosine.data(), sine.data(), 1, kv_heads, head_dim,
+                                rotated, eps, round)
                     .ok());
         if (round) REQUIRE(table.round_to_bf16(device, values[0].data(), key_size).ok());
         const kernels::TokenHeads call{queries[1].data(),
@@ -126,6 +129,7 @@ TEST_CASE("a step's heads have the bits of turning, rounding and roles one after
                                        heads,
                                        kv_heads,
                                        head_dim,
+                                       rotated,
                                        eps,
                                        round,
                                        prescribed.as<Role>(),

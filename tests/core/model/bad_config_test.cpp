@@ -110,6 +110,9 @@ const std::vector<Case> bad_llama = {
     {R"({"num_experts": 64})", unsupported, "num_experts"},
     {R"({"residual_multiplier": 0.22})", unsupported, "residual_multiplier"},
     {R"({"logits_scaling": 8})", unsupported, "logits_scaling"},
+    {R"({"embedding_multiplier": 12})", unsupported, "embedding_multiplier"},
+    {R"({"attention_multiplier": 0.125})", unsupported, "attention_multiplier"},
+    {R"({"no_rope_layer_interval": 4})", unsupported, "no_rope_layer_interval"},
     {R"({"attention_chunk_size": 8192})", unsupported, "attention_chunk_size"},
     {R"({"no_rope_layers": [1, 1, 0]})", unsupported, "no_rope_layers"},
     {R"({"is_encoder_decoder": true})", unsupported, "is_encoder_decoder"},
@@ -183,10 +186,54 @@ TEST_CASE("bad configs of the other families") {
   REQUIRE(parse_model_config(phi3));
   check_refused(phi3, {R"({"attention_bias": true})", unsupported, "attention_bias"});
   check_refused(phi3, {R"({"mlp_bias": true})", unsupported, "mlp_bias"});
-  check_refused(phi3, {R"({"partial_rotary_factor": 0.75})", unsupported, "partial_rotary_factor"});
+  check_refused(phi3, {R"({"partial_rotary_factor": 0})", wrong, "partial_rotary_factor"});
+  check_refused(phi3, {R"({"partial_rotary_factor": 0.2})", wrong, "partial_rotary_factor"});  // 3 of 16
+  check_refused(phi3, {R"({"partial_rotary_factor": 1.5})", wrong, "partial_rotary_factor"});
+  check_refused(phi3, {R"({"partial_rotary_factor": 0.5, "rope_parameters": {"partial_rotary_factor": 0.75}})", wrong,
+                       "partial_rotary_factor"});
+  check_refused(phi3, {R"({"lm_head_bias": true})", unsupported, "lm_head_bias"});
   check_refused(phi3, {R"({"sliding_window": 100})", unsupported, "sliding_window"});
-  check_refused(phi3, {R"({"rope_scaling": {"type": "longrope", "short_factor": [1], "long_factor": [2]}})",
-                       unsupported, "longrope"});
+  check_refused(phi3, {R"({"rope_scaling": {"type": "longrope", "short_factor": [1], "long_factor": [2]}})", wrong,
+                       "short_factor has 1 numbers"});
+  Json longrope = phi3;
+  longrope["rope_scaling"] = Json::parse(R"({"type": "longrope", "short_factor": [1, 1, 1, 1, 1, 1, 1, 1],
+        "long_factor": [2, 2, 2, 2, 2, 2, 2, 2]})");
+  REQUIRE(parse_model_config(longrope));
+  check_refused(longrope, {R"({"rope_scaling": {"short_factor": null}})", wrong, "short_factor"});
+  check_refused(longrope, {R"({"rope_scaling": {"long_factor": null}})", wrong, "long_factor"});
+  check_refused(longrope, {R"({"rope_scaling": {"long_factor": 2}})", wrong, "long_factor"});
+  check_refused(longrope, {R"({"rope_scaling": {"long_factor": [2, 2, 2, 2, 2, 2, 2, 0]}})", wrong, "long_factor"});
+  check_refused(longrope, {R"({"rope_scaling": {"long_factor": [2, 2, 2, 2, 2, 2, 2, "2"]}})", wrong, "long_factor"});
+  check_refused(longrope, {R"({"partial_rotary_factor": 0.75})", wrong, "short_factor has 8 numbers"});
+  check_refused(longrope, {R"({"rope_scaling": {"original_max_position_embeddings": 8192}})", wrong,
+                           "original_max_position_embeddings"});
+  check_refused(longrope, {R"({"original_max_position_embeddings": 1})", wrong, "original_max_position_embeddings"});
+  check_refused(longrope, {R"({"rope_scaling": {"short_mscale": 1.1}})", unsupported, "short_mscale"});
+  check_refused(longrope, {R"({"rope_scaling": {"attention_factor": 0}})", wrong, "attention_factor"});
+  check_refused(phi3, {R"({"rope_scaling": {"type": "yarn", "factor": 4}})", wrong, "short_factor"});
+  check_refused(phi3, {R"({"rope_scaling": {"type": "dynamic", "factor": 4}})", unsupported, "dynamic"});
+  const Json smollm3 = good("smollm3", "SmolLM3ForCausalLM");
+  REQUIRE(parse_model_config(smollm3));
+  check_refused(smollm3, {R"({"no_rope_layers": [1, 0]})", wrong, "no_rope_layers"});
+  check_refused(smollm3, {R"({"no_rope_layers": []})", wrong, "no_rope_layers"});
+  check_refused(smollm3, {R"({"no_rope_layers": 1})", wrong, "no_rope_layers"});
+  check_refused(smollm3, {R"({"no_rope_layers": [1, 2, 0]})", wrong, "no_rope_layers"});
+  check_refused(smollm3, {R"({"no_rope_layer_interval": 0})", wrong, "no_rope_layer_interval"});
+  check_refused(smollm3, {R"({"num_key_value_heads": null})", wrong, "num_key_value_heads"});
+  check_refused(smollm3, {R"({"use_sliding_window": true, "sliding_window": 100})", unsupported, "sliding_window"});
+  check_refused(smollm3, {R"({"partial_rotary_factor": 0.5})", unsupported, "partial_rotary_factor"});
+  check_refused(smollm3, {R"({"residual_multiplier": 0.5})", unsupported, "residual_multiplier"});
+  const Json granite = good("granite", "GraniteForCausalLM");
+  REQUIRE(parse_model_config(granite));
+  for (const char* const key :
+       {"embedding_multiplier", "residual_multiplier", "logits_scaling", "attention_multiplier"}) {
+    for (const char* const value : {"0", "-1", "true", "[]", "1e9"}) {
+      check_refused(granite, {("{\"" + std::string(key) + "\": " + value + "}").c_str(), wrong, key});
+    }
+  }
+  check_refused(granite, {R"({"no_rope_layers": [1, 1, 0]})", unsupported, "no_rope_layers"});
+  check_refused(granite, {R"({"partial_rotary_factor": 0.5})", unsupported, "partial_rotary_factor"});
+  check_refused(granite, {R"({"num_local_experts": 40})", unsupported, "num_local_experts"});
   const Json qwen = good("qwen3", "Qwen3ForCausalLM");
   REQUIRE(parse_model_config(qwen));
   check_refused(qwen, {R"({"use_sliding_window": true, "sliding_window": 100})", unsupported, "sliding_window"});

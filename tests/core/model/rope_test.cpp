@@ -66,6 +66,43 @@ TEST_CASE("yarn keeps pairs that turn often, stretches those that do not, and go
   check_begin({1.0, 0.07905694097280502, 0.02500000037252903, 0.007905694656074047});
 }
 
+TEST_CASE("LongRoPE divides each pair's frequency by its own factor") {
+  RopeConfig rope;
+  rope.kind = RopeKind::longrope;
+  rope.original_context = 64;
+  rope.rotated_part = 0.75;
+  rope.short_factor = {1.0, 1.25, 2.0};
+  rope.long_factor = {4.0, 8.0, 10.0};
+  check_close(frequencies(rope, 8), {1.0, 0.046415888336127786 / 1.25, 0.0021544346900318843 / 2.0});
+  rope.beyond_original = true;
+  check_close(frequencies(rope, 8), {0.25, 0.046415888336127786 / 8.0, 0.0021544346900318843 / 10.0});
+
+  rope.attention_factor = 1.19;
+  float cosine[3], sine[3];
+  RotaryEmbedding(rope, 8).at(0, cosine, sine);
+  CHECK(cosine[2] == 1.19F);
+}
+
+TEST_CASE("a part of each head: fewer pairs, with the frequencies of a head of that size") {
+  RopeConfig rope;
+  rope.rotated_part = 0.75;
+  check_close(frequencies(rope, 8), {1.0, 0.046415888336127786, 0.0021544346900318843});
+  CHECK(RotaryEmbedding(rope, 128).pairs() == 48);
+}
+
+TEST_CASE("a model's own scale of attention's scores comes out of queries and keys") {
+  ModelConfig config;
+  config.head_dim = 64;
+  config.attention_multiplier = 1.0 / 64;
+  float cosine[32], sine[32];
+  RotaryEmbedding(config).at(0, cosine, sine);
+  // (cosine · q) · (cosine · k) / sqrt(64) = q · k / 64
+  CHECK(cosine[5] * cosine[5] / 8 == doctest::Approx(1.0 / 64).epsilon(1e-6));
+  config.attention_multiplier.reset();
+  RotaryEmbedding(config).at(0, cosine, sine);
+  CHECK(cosine[5] == 1.0F);
+}
+
 TEST_CASE("cosines and sines of a position, with yarn's factor") {
   RopeConfig rope;
   for (const double factor : {1.0, 1.25}) {

@@ -22,8 +22,9 @@ Status rms_norm(OpenedDevice* device, const float* x, const float* weight, std::
 }
 
 Status turn_heads(OpenedDevice* device, float* x, const float* norm, const float* cosine, const float* sine,
-                  std::int64_t rows, std::int64_t heads, std::int64_t head_dim, float eps, bool round) {
-  const std::int64_t half = head_dim / 2;
+                  std::int64_t rows, std::int64_t heads, std::int64_t head_dim, std::int64_t rotated, float eps,
+                  bool round) {
+  const std::int64_t half = rotated / 2;
   if (!owns(device, x, rows * heads * head_dim) || (norm != nullptr && !owns(device, norm, head_dim)) ||
       !owns(device, cosine, rows * half) || !owns(device, sine, rows * half)) {
     return foreign;
@@ -32,7 +33,7 @@ Status turn_heads(OpenedDevice* device, float* x, const float* norm, const float
     for (std::int64_t head = 0; head < heads; ++head) {
       float* const at = x + (row * heads + head) * head_dim;
       if (norm != nullptr) row_math::rms_norm(at, norm, head_dim, eps, at);
-      row_math::rotate(at, cosine + row * half, sine + row * half, head_dim);
+      row_math::rotate(at, cosine + row * half, sine + row * half, rotated);
     }
   }
   if (round) row_math::round_to_bf16(x, rows * heads * head_dim);
@@ -133,7 +134,8 @@ Status token_products(OpenedDevice* device, const kernels::TokenProducts* call) 
 Status token_heads(OpenedDevice* device, const kernels::TokenHeads* call) {
   if (!owns(device, call->values, std::int64_t{call->kv_heads} * call->head_dim)) return foreign;
   const auto turn = [&](float* rows, const float* norm, std::int32_t heads) {
-    return turn_heads(device, rows, norm, call->cosine, call->sine, 1, heads, call->head_dim, call->eps, call->round);
+    return turn_heads(device, rows, norm, call->cosine, call->sine, 1, heads, call->head_dim, call->rotated, call->eps,
+                      call->round);
   };
   if (const Status status = turn(call->queries, call->q_norm, call->heads); !status.ok()) return status;
   if (const Status status = turn(call->keys, call->k_norm, call->kv_heads); !status.ok()) return status;

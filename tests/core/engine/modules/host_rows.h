@@ -14,7 +14,8 @@ using kernels::Status;
 Status rms_norm(OpenedDevice* device, const float* x, const float* weight, std::int64_t rows, std::int64_t cols,
                 float eps, bool round, float* out);
 Status turn_heads(OpenedDevice* device, float* x, const float* norm, const float* cosine, const float* sine,
-                  std::int64_t rows, std::int64_t heads, std::int64_t head_dim, float eps, bool round);
+                  std::int64_t rows, std::int64_t heads, std::int64_t head_dim, std::int64_t rotated, float eps,
+                  bool round);
 Status swiglu(OpenedDevice* device, float* gate, const float* up, std::int64_t size, bool round);
 Status round_to_bf16(OpenedDevice* device, float* x, std::int64_t size);
 Status linear(OpenedDevice* device, const float* x, std::int64_t rows, const kernels::LinearRow* product, bool add);

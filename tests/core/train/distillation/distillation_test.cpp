@@ -29,6 +29,25 @@ TinyModel base_model(const json& overrides = json::object(), DType dtype = DType
   return model;
 }
 
+const json phi3_turned_in_part = {{"architectures", {"Phi3ForCausalLM"}},
+                                  {"model_type", "phi3"},
+                                  {"head_dim", 16},
+                                  {"partial_rotary_factor", 0.75},
+                                  {"max_position_embeddings", 256},
+                                  {"original_max_position_embeddings", 64},
+                                  {"rope_scaling",
+                                   {{"type", "longrope"},
+                                    {"short_factor", {1.0, 1.05, 1.1, 1.3, 1.9, 2.5}},
+                                    {"long_factor", {1.5, 2.0, 4.0, 8.0, 16.0, 32.0}}}}};
+
+const json smollm3 = {{"architectures", {"SmolLM3ForCausalLM"}}, {"model_type", "smollm3"}, {"no_rope_layers", {1, 0}}};
+const json granite = {{"architectures", {"GraniteForCausalLM"}},
+                      {"model_type", "granite"},
+                      {"embedding_multiplier", 3.0},
+                      {"residual_multiplier", 0.4},
+                      {"attention_multiplier", 0.2},
+                      {"logits_scaling", 1.5}};
+
 struct Distilled {
   explicit Distilled(const TinyModel& source, FinetuneOptions wanted = {}) : options(std::move(wanted)) {
     std::filesystem::create_directories(folder / "base");
@@ -108,8 +127,11 @@ TEST_CASE("the gradient is the derivative of the loss, on every kind of base") {
       {"tied", {{"tie_word_embeddings", true}}},
       {"mistral", {{"architectures", {"MistralForCausalLM"}}, {"model_type", "mistral"}}},
       {"phi3", {{"architectures", {"Phi3ForCausalLM"}}, {"model_type", "phi3"}}},
+      {"phi3, turned in part", phi3_turned_in_part},
       {"qwen2", {{"architectures", {"Qwen2ForCausalLM"}}, {"model_type", "qwen2"}}},
       {"qwen3", {{"architectures", {"Qwen3ForCausalLM"}}, {"model_type", "qwen3"}}},
+      {"smollm3", smollm3},
+      {"granite", granite},
   };
   for (const auto& [name, overrides] : bases) {
     CAPTURE(std::string(name));
@@ -185,11 +207,16 @@ TEST_CASE("with every role global the student is the teacher, and a wide window 
 }
 
 TEST_CASE("the engine on base and adapter computes what evaluate() says") {
-  for (const DType dtype : {DType::f32, DType::bf16}) {
+  for (const auto& [overrides, dtype] : {std::pair{json::object(), DType::f32},
+                                         {json::object(), DType::bf16},
+                                         {phi3_turned_in_part, DType::f32},
+                                         {smollm3, DType::f32},
+                                         {granite, DType::f32}}) {
+    CAPTURE(overrides.dump());
     FinetuneOptions options;
     options.trained = Trained::lora;
     options.lora_rank = 2;
-    Distilled run(base_model(json::object(), dtype), options);
+    Distilled run(base_model(overrides, dtype), options);
     const auto expected = run.model->evaluate(run.document, {});
     REQUIRE(expected.has_value());
     REQUIRE(export_finetuned(run.folder / "adapter", *run.base, run.options, run.model->layout(), run.weights));

@@ -89,17 +89,23 @@ DOCTEST_TEST_CASE("a product rounds its operands and its result, forward and bac
 
 DOCTEST_TEST_CASE("rotation turns by the position's angle, and its gradient turns back") {
   at::manual_seed(2);
-  for (const std::int64_t half : {1, 4, 17}) {
+  using Head = std::pair<std::int64_t, std::int64_t>;  // pairs that are turned, and numbers behind them that are not
+  for (const auto& [half, rest] : {Head{1, 0}, {4, 0}, {17, 0}, {3, 2}, {1, 6}}) {
     DOCTEST_CAPTURE(half);
-    const natscope::RotaryEmbedding embedding({.theta = 50.0}, static_cast<int>(2 * half));
+    DOCTEST_CAPTURE(rest);
+    const std::int64_t head_dim = 2 * half + rest;
+    const double part = static_cast<double>(2 * half) / static_cast<double>(head_dim);
+    const natscope::RotaryEmbedding embedding({.theta = 50.0, .rotated_part = part}, static_cast<int>(head_dim));
+    DOCTEST_REQUIRE(embedding.pairs() == half);
     const RotationTensors rotation = make_rotation(embedding, 40, at::kCPU);  // more than are used
     const auto formula = [&](const std::vector<at::Tensor>& inputs) {
       const at::Tensor low = inputs[0].narrow(-1, 0, half), high = inputs[0].narrow(-1, half, half);
       const at::Tensor cosine = rotation.cosine.narrow(1, 0, 31), sine = rotation.sine.narrow(1, 0, 31);
-      return at::cat({low * cosine - high * sine, high * cosine + low * sine}, -1).transpose(1, 2);
+      const at::Tensor last = inputs[0].narrow(-1, 2 * half, rest);
+      return at::cat({low * cosine - high * sine, high * cosine + low * sine, last}, -1).transpose(1, 2);
     };
     compare([&](const std::vector<at::Tensor>& inputs) { return rotated(inputs[0], rotation); }, formula,
-            {at::randn({2, 31, 3, 2 * half})}, 1e-6);
+            {at::randn({2, 31, 3, head_dim})}, 1e-6);
   }
 }
 
