@@ -15,6 +15,7 @@ struct Fixture {
   const char* dtype;
   RopeKind rope;
   std::size_t files;
+  int context = 256;
 };
 
 TEST_CASE("Hugging Face folders open as what they are") {
@@ -25,7 +26,10 @@ TEST_CASE("Hugging Face folders open as what they are") {
         Fixture{"qwen2", "Qwen2ForCausalLM", 38176, "float16", RopeKind::none, 1},
         Fixture{"qwen3", "Qwen3ForCausalLM", 34528, "float32", RopeKind::none, 1},
         Fixture{"qwen3_yarn", "Qwen3ForCausalLM", 44256, "bfloat16", RopeKind::yarn, 1},
-        Fixture{"phi3", "Phi3ForCausalLM", 38048, "bfloat16", RopeKind::none, 2}}) {
+        Fixture{"phi3", "Phi3ForCausalLM", 38048, "bfloat16", RopeKind::none, 2},
+        Fixture{"phi3_longrope", "Phi3ForCausalLM", 88384, "float32", RopeKind::longrope, 1, 64},
+        Fixture{"smollm3", "SmolLM3ForCausalLM", 28512, "float16", RopeKind::none, 1},
+        Fixture{"granite", "GraniteForCausalLM", 28320, "bfloat16", RopeKind::none, 1}}) {
     CAPTURE(fixture.name);
     const std::filesystem::path path = std::filesystem::path(NATSCOPE_TESTS_DIR) / "data/hf" / fixture.name;
     const auto folder = ModelFolder::open(path);
@@ -36,7 +40,8 @@ TEST_CASE("Hugging Face folders open as what they are") {
     CHECK(folder->config().rope.kind == fixture.rope);
     CHECK(folder->weight_files().size() == fixture.files);
     CHECK_FALSE(folder->has_score_layers());
-    CHECK(folder->config().context == 256);
+    CHECK(folder->config().context == fixture.context);
+    CHECK(folder->config().longest_context == 256);
     CHECK(folder->bos_id() == 1);
     CHECK(folder->eos_ids() == std::vector<std::int32_t>{2});
 

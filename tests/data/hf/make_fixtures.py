@@ -84,6 +84,30 @@ def phi3():
         **SIZES, pad_token_id=0, hidden_size=32, num_attention_heads=4, num_key_value_heads=2, rms_norm_eps=1e-5))
 
 
+def phi3_longrope():
+    """Three quarters of each head turned, LongRoPE's short factors, queries and keys scaled."""
+    rope = dict(rope_type="longrope", rope_theta=10000.0, partial_rotary_factor=0.75,
+                short_factor=[1.0, 1.05, 1.1, 1.3, 1.9, 2.5], long_factor=[1.5, 2.0, 4.0, 8.0, 16.0, 32.0])
+    return transformers.Phi3ForCausalLM(transformers.Phi3Config(
+        **SIZES, pad_token_id=0, hidden_size=64, num_attention_heads=4, num_key_value_heads=2, rms_norm_eps=1e-5,
+        original_max_position_embeddings=64, rope_parameters=rope))
+
+
+def smollm3():
+    """Layers without positions, as many as with them; biases on all of attention."""
+    return transformers.SmolLM3ForCausalLM(transformers.SmolLM3Config(
+        **SIZES, pad_token_id=0, hidden_size=32, num_attention_heads=4, num_key_value_heads=2, no_rope_layers=[1, 0],
+        attention_bias=True))
+
+
+def granite():
+    """Multipliers of embeddings, scores, layers and logits, as large as published ones."""
+    return transformers.GraniteForCausalLM(transformers.GraniteConfig(
+        **SIZES, pad_token_id=0, hidden_size=32, num_attention_heads=4, num_key_value_heads=2, rms_norm_eps=1e-5,
+        embedding_multiplier=12.0, residual_multiplier=0.22, attention_multiplier=0.125, logits_scaling=8.0,
+        tie_word_embeddings=True))
+
+
 # make, stored dtype, largest shard
 MODELS = {
     "llama": (llama, torch.float32, "1GB"),
@@ -93,6 +117,9 @@ MODELS = {
     "qwen3": (qwen3, torch.float32, "1GB"),
     "qwen3_yarn": (qwen3_yarn, torch.bfloat16, "1GB"),
     "phi3": (phi3, torch.bfloat16, "40KB"),
+    "phi3_longrope": (phi3_longrope, torch.float32, "1GB"),
+    "smollm3": (smollm3, torch.float16, "1GB"),
+    "granite": (granite, torch.bfloat16, "1GB"),
 }
 
 
