@@ -14,6 +14,7 @@
 #include "core/device/torch_version.h"
 #include "core/engine/training_policy.h"
 #include "core/io/model_folder.h"
+#include "core/model/context_hint.h"
 #include "core/tokenizer/text_that_fits.h"
 
 namespace natscope {
@@ -34,6 +35,7 @@ ModelDescription described(const Engine& engine, const OpenMessage& request) {
   model.hidden = config.hidden;
   model.vocab = config.vocab;
   model.context = config.context;
+  if (request.context > 0) model.asked_context = request.context;
   model.nats = config.nats.has_value();
   if (config.nats) {
     model.window = config.nats->window;
@@ -73,6 +75,7 @@ Expected<ModelDescription> TorchEngineHost::open(const OpenMessage& request, std
   EngineOptions options;
   options.model = request.model;
   if (request.adapter) options.adapter = *request.adapter;
+  options.context = request.context;
   options.device = request.device;
   options.dtype = request.dtype;
   options.threads = request.threads;
@@ -105,7 +108,8 @@ Expected<std::vector<std::int32_t>> TorchEngineHost::prompt_tokens(const Analyse
   if (static_cast<std::int64_t>(tokens.size()) > engine_->config().context) {
     return fail(ErrorCode::prompt_too_long,
                 "the prompt has " + grouped_digits(static_cast<std::int64_t>(tokens.size())) +
-                    " tokens, the context holds " + grouped_digits(engine_->config().context));
+                    " tokens, the context holds " + grouped_digits(engine_->config().context),
+                context_hint(engine_->config(), "shorten the prompt"));
   }
   for (const std::int32_t token : tokens) {
     if (token >= 0 && token < engine_->config().vocab) continue;

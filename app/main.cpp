@@ -73,6 +73,11 @@ Flags readFlags(const QApplication& application) {
   parser.addVersionOption();
   const auto text = [](const char* words) { return QString::fromLatin1(words); };
   const QCommandLineOption model(text("model"), text("Model folder (default: the bundled demo)."), text("DIR"));
+  const QCommandLineOption context(
+      text("context"),
+      text(
+          "Longest text that the model reads; more than the original context takes a Phi-3's long factors (LongRoPE)."),
+      text("TOKENS"));
   const QCommandLineOption device(text("device"), text("auto, cpu or cuda."), text("DEVICE"));
   const QCommandLineOption engine(
       text("engine"), text("Command line that starts the engine, for example \"ssh gpubox natscope-engine\"."),
@@ -84,12 +89,16 @@ Flags readFlags(const QApplication& application) {
   settings.setFlags(QCommandLineOption::HiddenFromHelp);
   screenshot.setFlags(QCommandLineOption::HiddenFromHelp);
   parser.addPositionalArgument(text("PATH"), text("A model folder, a session, trace or text file."), text("[PATH]"));
-  parser.addOptions({model, device, engine, theme, settings, screenshot});
+  parser.addOptions({model, context, device, engine, theme, settings, screenshot});
   parse(parser, application);
 
   const QString named = parser.value(device);
   const QString shade = parser.value(theme);
   if (parser.isSet(device)) checkChoice(text("device"), named, {text("auto"), text("cpu"), text("cuda")});
+  bool isNumber = true;
+  const int tokens = parser.isSet(context) ? parser.value(context).toInt(&isNumber) : 0;
+  if (!isNumber || (parser.isSet(context) && tokens < 1))
+    refuse(QStringLiteral("--context takes a number of tokens, not \"%1\"").arg(parser.value(context)));
   if (parser.isSet(theme)) checkChoice(text("theme"), shade, {text("light"), text("dark")});
   if (parser.positionalArguments().size() > 1) {
     refuse(QStringLiteral("one PATH is opened, and \"%1\" is a second one").arg(parser.positionalArguments().at(1)));
@@ -114,6 +123,7 @@ Flags readFlags(const QApplication& application) {
     flags.start.session = path;
   }
   flags.start.device = named;
+  flags.start.context = tokens;
   flags.start.engineCommand = QProcess::splitCommand(parser.value(engine));
   if (!shade.isEmpty()) flags.theme = shade == text("dark") ? Theme::dark : Theme::light;
   flags.settings = parser.value(settings);

@@ -105,7 +105,7 @@ MainWindow::MainWindow(Settings& settings, const WindowStart& start, QWidget* pa
   if (!isFileFirst) prompt_->setPrompt(firstText_);
   if (isFileFirst) workbench_.waitForFile();
   workbench_.setOptions(prompt_->options());
-  workbench_.begin(start.engineCommand, start.model.isEmpty() ? demoModel() : start.model, start.device);
+  workbench_.begin(start.engineCommand, start.model.isEmpty() ? demoModel() : start.model, start.device, start.context);
   if (isFileFirst) openPath(start.session);
   fillModelMenu();
   refresh();

@@ -32,6 +32,7 @@ namespace natscope::ui {
 struct WindowStart {
   QString model;              ///< folder; empty: the bundled demo
   QString device;             ///< "auto", "cpu", "cuda"; empty: as last time
+  int context = 0;            ///< of that model, tokens; 0: its own
   QStringList engineCommand;  ///< empty: as the settings say, else the engine beside this program
   QString prompt;             ///< analysed as soon as the model is open; empty: the bundled sample text
   QString session;            ///< a session, trace or text file that is shown in its place; empty: none

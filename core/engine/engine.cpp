@@ -14,6 +14,7 @@
 #include "core/device/device_module.h"
 #include "core/engine/engine_state.h"
 #include "core/engine/passes/flash_attention.h"
+#include "core/model/context_hint.h"
 #include "core/tokenizer/follow_up_tokens.h"
 
 namespace natscope {
@@ -59,12 +60,13 @@ std::size_t most_prompt_bytes(const Tokenizer& tokenizer, std::int64_t context) 
   return (std::size_t{1} << 20U) + static_cast<std::size_t>(context) * longest;
 }
 
-Expected<void> check_prompt(std::string_view text, const Tokenizer& tokenizer, std::int64_t context) {
+Expected<void> check_prompt(std::string_view text, const Tokenizer& tokenizer, const ModelConfig& config) {
   if (text.empty()) return fail(ErrorCode::bad_text, "the text is empty");
-  if (text.size() <= most_prompt_bytes(tokenizer, context)) return {};
-  return fail(ErrorCode::prompt_too_long, grouped_digits(static_cast<std::int64_t>(text.size())) +
-                                              " bytes, but the model's context holds " + grouped_digits(context) +
-                                              " tokens");
+  if (text.size() <= most_prompt_bytes(tokenizer, config.context)) return {};
+  return fail(ErrorCode::prompt_too_long,
+              grouped_digits(static_cast<std::int64_t>(text.size())) + " bytes, but the model's context holds " +
+                  grouped_digits(config.context) + " tokens",
+              context_hint(config, "shorten the prompt"));
 }
 
 }  // namespace
@@ -78,7 +80,7 @@ Expected<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options, std
     const int threads = options.threads > 0 ? options.threads : omp_get_num_procs();
     NATSCOPE_CHECK(check_threads(threads));
     use_threads(threads);
-    NATSCOPE_TRY(ModelFolder folder, ModelFolder::open(options.model, options.adapter));
+    NATSCOPE_TRY(ModelFolder folder, ModelFolder::open(options.model, options.adapter, options.context));
     NATSCOPE_CHECK(check(stop));
     NATSCOPE_TRY(std::unique_ptr<DeviceModule> module, open_device(options));
 
@@ -129,20 +131,21 @@ kernels::ElementType Engine::dtype() const { return state_->geometry.dtype; }
 const CacheGeometry& Engine::geometry() const { return state_->geometry; }
 
 Expected<std::vector<std::int32_t>> Engine::tokenize(std::string_view text) const {
-  NATSCOPE_CHECK(check_prompt(text, tokenizer(), config().context));
+  NATSCOPE_CHECK(check_prompt(text, tokenizer(), config()));
   NATSCOPE_TRY(std::vector<std::int32_t> tokens, tokenizer().encode(text));
   if (const std::optional<std::int32_t> bos = folder().bos_id()) tokens.insert(tokens.begin(), *bos);
   if (static_cast<std::int64_t>(tokens.size()) > config().context) {
-    return fail(ErrorCode::prompt_too_long, grouped_digits(static_cast<std::int64_t>(tokens.size())) +
-                                                " tokens, but the model's context holds " +
-                                                grouped_digits(config().context));
+    return fail(ErrorCode::prompt_too_long,
+                grouped_digits(static_cast<std::int64_t>(tokens.size())) + " tokens, but the model's context holds " +
+                    grouped_digits(config().context),
+                context_hint(config(), "shorten the prompt"));
   }
   return tokens;
 }
 
 Expected<std::vector<std::int32_t>> Engine::tokenize_follow_up(std::string_view text,
                                                                std::optional<std::int32_t> first) const {
-  NATSCOPE_CHECK(check_prompt(text, tokenizer(), config().context));
+  NATSCOPE_CHECK(check_prompt(text, tokenizer(), config()));
   const std::span<const TokenFrame> before = record().frames();
   if (before.empty()) return fail(ErrorCode::bad_position, "there is no text to go on from", "give a prompt first");
   NATSCOPE_TRY(std::vector<std::int32_t> tokens,
@@ -150,9 +153,10 @@ Expected<std::vector<std::int32_t>> Engine::tokenize_follow_up(std::string_view 
   if (first) tokens.insert(tokens.begin(), *first);
   const std::int64_t room = config().context - std::ssize(before);
   if (std::ssize(tokens) > room) {
-    return fail(ErrorCode::prompt_too_long, grouped_digits(std::ssize(tokens)) + " tokens follow " +
-                                                grouped_digits(std::ssize(before)) +
-                                                ", but the model's context holds " + grouped_digits(config().context));
+    return fail(ErrorCode::prompt_too_long,
+                grouped_digits(std::ssize(tokens)) + " tokens follow " + grouped_digits(std::ssize(before)) +
+                    ", but the model's context holds " + grouped_digits(config().context),
+                context_hint(config(), "shorten the prompt"));
   }
   return tokens;
 }
@@ -160,7 +164,7 @@ Expected<std::vector<std::int32_t>> Engine::tokenize_follow_up(std::string_view 
 Expected<void> Engine::check_openable(const EngineOptions& options) {
   return guarded([&]() -> Expected<void> {
     NATSCOPE_CHECK(check_options(options));
-    NATSCOPE_CHECK(ModelFolder::open(options.model, options.adapter));
+    NATSCOPE_CHECK(ModelFolder::open(options.model, options.adapter, options.context));
     NATSCOPE_CHECK(open_device(options));
     return {};
   });

@@ -40,6 +40,7 @@ enum class PromptAttention : std::uint8_t {
 struct EngineOptions {
   std::filesystem::path model{};
   std::optional<std::filesystem::path> adapter{};
+  int context = 0;  ///< tokens, at most the model's; 0: as ModelFolder::open() takes it
   Device device = Device::automatic;
   std::optional<kernels::ElementType> dtype{};    ///< of activations and cache; unset: f32 on a CPU, bf16 on a GPU
   int threads = 0;                                ///< 0: one per core

@@ -9,6 +9,7 @@
 #include "core/base/log.h"
 #include "core/cache/forced_pattern.h"
 #include "core/cache/plan_check.h"
+#include "core/model/context_hint.h"
 #include "core/sampling/sampler.h"
 
 namespace natscope {
@@ -91,7 +92,8 @@ Expected<void> Engine::State::check_tokens(std::span<const std::int32_t> tokens)
   const std::int64_t total = record.size() + static_cast<std::int64_t>(tokens.size());
   if (total > config.context) {
     return fail(ErrorCode::prompt_too_long,
-                grouped_digits(total) + " tokens, but the model's context holds " + grouped_digits(config.context));
+                grouped_digits(total) + " tokens, but the model's context holds " + grouped_digits(config.context),
+                context_hint(config, "shorten the prompt"));
   }
   return check_roles_for(decider->plan(), total);
 }

@@ -63,7 +63,7 @@ Expected<void> check_folder(const fs::path& path, bool is_adapter = false) {
   return {};
 }
 
-Expected<ModelConfig> read_config(const fs::path& folder) {
+Expected<ModelConfig> read_config(const fs::path& folder, int context) {
   const fs::path path = folder / "config.json";
   auto json = read_json_file(path);
   if (!json) {
@@ -75,7 +75,7 @@ Expected<ModelConfig> read_config(const fs::path& folder) {
     if (error.code == ErrorCode::bad_json) return fail(ErrorCode::bad_config, error.message);
     return Unexpected(std::move(error));
   }
-  return parse_model_config(*json);
+  return parse_model_config(*json, context);
 }
 
 Expected<Tokenizer> tokenizer_of(const fs::path& folder, int vocab) {
@@ -149,12 +149,12 @@ Expected<Tokenizer> read_tokenizer(const fs::path& folder) {
   return loaded;
 }
 
-Expected<ModelFolder> ModelFolder::open(const fs::path& path, const std::optional<fs::path>& adapter) try {
+Expected<ModelFolder> ModelFolder::open(const fs::path& path, const std::optional<fs::path>& adapter, int context) try {
   NATSCOPE_TRY(const Paths paths, resolve(path, adapter));
   auto state = std::make_shared<State>();
   state->path = paths.base;
   state->adapter_path = paths.adapter;
-  NATSCOPE_TRY(state->config, read_config(paths.base));
+  NATSCOPE_TRY(state->config, read_config(paths.base, context));
   NATSCOPE_TRY(state->files, WeightFiles::open_folder(paths.base));
   if (paths.adapter) {
     NATSCOPE_TRY(state->adapter, open_adapter(*paths.adapter, state->config));

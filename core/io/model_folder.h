@@ -62,8 +62,10 @@ struct AdapterConfig {
 class ModelFolder {
  public:
   /// `path` may itself be an adapter folder: then its base_model (a folder, relative to the adapter's) is opened.
+  /// `context`: the longest text that the model is opened for, tokens (parse_model_config()).
   [[nodiscard]] static Expected<ModelFolder> open(const std::filesystem::path& path,
-                                                  const std::optional<std::filesystem::path>& adapter = {});
+                                                  const std::optional<std::filesystem::path>& adapter = {},
+                                                  int context = 0);
 
   /// config().nats is set exactly when there are score layers.
   [[nodiscard]] const ModelConfig& config() const;

@@ -48,6 +48,7 @@ struct OpenMessage {
   std::optional<kernels::ElementType> dtype;
   std::int32_t threads = 0;
   std::int64_t trace_store_bytes = 512LL << 20U;
+  std::int32_t context = 0;  ///< tokens; 0: the model's
 };
 
 /// Begins a new sequence: text, or tokens taken as they are. Answers: started, progress …, frames …, ready.

@@ -25,6 +25,7 @@ void write(nlohmann::json& out, const OpenedMessage& message) {
   out["hidden"] = model.hidden;
   out["vocab"] = model.vocab;
   out["context"] = model.context;
+  if (model.asked_context) out["asked_context"] = *model.asked_context;
   out["nats"] = model.nats;
   write_optional_int(out, "window", model.window);
   if (model.global_bias) out["global_bias"] = *model.global_bias;
@@ -61,6 +62,7 @@ void read(FieldReader& in, OpenedMessage& message) {
   model.hidden = in.int32("hidden", 1, large);
   model.vocab = in.int32("vocab", 1, large);
   model.context = in.int64("context", 1, max_tokens);
+  if (in.has("asked_context")) model.asked_context = in.int32("asked_context", 1, max_model_context);
   model.nats = in.boolean("nats");
   model.window = read_optional_int(in, "window", 0, max_window);
   if (in.has("global_bias")) model.global_bias = in.number("global_bias");

@@ -25,8 +25,9 @@ struct ModelDescription {
   std::int32_t hidden = 0;
   std::int32_t vocab = 0;
   std::int64_t context = 0;
-  bool nats = false;                   ///< has score layers
-  std::optional<std::int64_t> window;  ///< W of the nats block
+  std::optional<std::int32_t> asked_context;  ///< `context`, where it was asked for
+  bool nats = false;                          ///< has score layers
+  std::optional<std::int64_t> window;         ///< W of the nats block
   std::optional<double> global_bias;
   std::optional<double> lambda;         ///< λ of training (sparse_regularized_value), where the folder records it
   std::string training_policy;          ///< the fixed mask it was trained under, as parse_policy takes it; empty: none

@@ -116,6 +116,7 @@ void write(nlohmann::json& out, const OpenMessage& message) {
   if (message.dtype) out["dtype"] = dtype_name(*message.dtype);
   out["threads"] = message.threads;
   out["trace_store_bytes"] = message.trace_store_bytes;
+  if (message.context > 0) out["context"] = message.context;
 }
 
 void read(FieldReader& in, OpenMessage& message) {
@@ -125,6 +126,7 @@ void read(FieldReader& in, OpenMessage& message) {
   if (in.has("dtype")) message.dtype = read_dtype(in);
   message.threads = in.int32("threads", 0, 4096);
   message.trace_store_bytes = in.int64("trace_store_bytes", 0, std::numeric_limits<std::int64_t>::max());
+  if (in.has("context")) message.context = in.int32("context", 1, max_model_context);
 }
 
 void write(nlohmann::json& out, const AnalyseMessage& message) {

@@ -116,6 +116,7 @@ Metadata trace_metadata(const Provenance& provenance) {
   if (provenance.head_dim) metadata["head_dim"] = std::to_string(*provenance.head_dim);
   if (provenance.global_bias) metadata["global_bias"] = session::exact(*provenance.global_bias);
   if (provenance.sampling) session::add_sampling(metadata, *provenance.sampling);
+  if (provenance.context) metadata["context"] = std::to_string(*provenance.context);
   const SetByHand& set = provenance.by_hand;
   if (set.window) metadata["set_window"] = std::to_string(*set.window);
   if (!set.roles_sha256.empty()) metadata["set_roles_sha256"] = set.roles_sha256;
@@ -147,6 +148,7 @@ Expected<Provenance> parse_trace_metadata(const Metadata& metadata) {
     NATSCOPE_TRY(provenance.sampling, session::read_sampling(in));
     provenance.sampling->seed = provenance.seed;
   }
+  NATSCOPE_TRY(provenance.context, in.optional_number<std::int32_t>("context", 1, 1 << 27));
   NATSCOPE_TRY(provenance.by_hand, parse_set_by_hand(in, metadata));
   return provenance;
 }

@@ -58,6 +58,7 @@ struct Provenance {
   SetByHand by_hand;
   std::optional<double> global_bias{};        ///< b of a model with score layers; not known of older files
   std::optional<SamplingOptions> sampling{};  ///< where tokens were generated; its seed is `seed`
+  std::optional<std::int32_t> context{};      ///< tokens, where the model was opened for another one than its own
 
   friend bool operator==(const Provenance&, const Provenance&) = default;
 };
@@ -69,9 +70,9 @@ struct Provenance {
 using Metadata = std::map<std::string, std::string, std::less<>>;
 
 /// The metadata of a trace: format, version, maps, window (empty without one), dtype, seed, model_sha256,
-/// prompt_sha256, natscope_version; policy, heads, head_dim, global_bias where they are known; where tokens were
-/// generated greedy, temperature, top_k, top_p, min_p, repetition_penalty; and where something was set by hand
-/// set_window, set_roles_sha256, set_roles (as --force takes them, with commas between).
+/// prompt_sha256, natscope_version; policy, heads, head_dim, global_bias where they are known; context where one was
+/// asked for; where tokens were generated greedy, temperature, top_k, top_p, min_p, repetition_penalty; and where
+/// something was set by hand set_window, set_roles_sha256, set_roles (as --force takes them, with commas between).
 [[nodiscard]] Metadata trace_metadata(const Provenance& provenance);
 
 /// Errors: bad_trace (a key of the contract that is missing or malformed). Unknown keys are ignored.

@@ -13,6 +13,8 @@ cases = [
     (["--theme", "pink"], 'error: usage: --theme takes light or dark, not "pink"; see natscope --help'),
     (["--theme", ""], 'error: usage: --theme takes light or dark, not ""; see natscope --help'),
     (["--device", "foo"], 'error: usage: --device takes auto, cpu or cuda, not "foo"; see natscope --help'),
+    (["--context", "0"], 'error: usage: --context takes a number of tokens, not "0"; see natscope --help'),
+    (["--context", "4k"], 'error: usage: --context takes a number of tokens, not "4k"; see natscope --help'),
     (["a", "b"], 'error: usage: one PATH is opened, and "b" is a second one; see natscope --help'),
     (["--nonsense"], 'error: usage: there is no flag "nonsense"; see natscope --help'),
     (["--theme"], "error: usage: "),

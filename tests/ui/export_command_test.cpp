@@ -34,6 +34,23 @@ class ExportCommandTest : public WindowTest {
     QCOMPARE(shellWord(QString()), QStringLiteral("''"));
   }
 
+  void aContextThatWasAskedForIsTheModelsAndStandsInTheCommand() {
+    Settings settings(tiny_.filePath(QStringLiteral("context.ini")));
+    Workbench other(settings);
+    PromptOptions options;
+    options.text = QLatin1String(WindowOnTinyModel::alice);
+    other.setOptions(options);
+    other.begin({QStringLiteral(NATSCOPE_BIN_DIR "/natscope-engine")}, tiny_.modelFolder(), QStringLiteral("cpu"), 100);
+    QTRY_VERIFY_WITH_TIMEOUT(other.canContinue(), patience);
+    QCOMPARE(other.client().model()->context, 100);
+    ExportRequest request = wanted(FigureKind::roles, QStringLiteral("csv"));
+    QVERIFY(exportCommand(request, exportOrigin(other), other.sequence().size())
+                .contains(QStringLiteral(" --context 100 ")));
+    QVERIFY(!exportCommand(request, exportOrigin(bench()), bench().sequence().size())
+                 .contains(QStringLiteral("--context")));
+    QCOMPARE(other.contextOf(QStringLiteral("another")), 0);
+  }
+
   void theCommandWritesTheSameNumbers_data() {
     QTest::addColumn<int>("kind");
     QTest::addColumn<QString>("ending");

@@ -219,8 +219,10 @@ Provenance MirroredRun::provenance(const std::optional<ModelDescription>& open) 
     // A file's sequence that no engine has taken over: only the file knows which model it was.
     provenance.model_sha256 = origin_->provenance.model_sha256;
     provenance.sampling = origin_->provenance.sampling;
+    provenance.context = origin_->provenance.context;
   } else if (open) {
     provenance.model_sha256 = open->sha256;
+    provenance.context = open->asked_context;
   }
   return provenance;
 }

@@ -111,7 +111,9 @@ void Workbench::onSequenceStarted() {
   sequence_.refresh(true);
 }
 
-void Workbench::begin(const QStringList& engineCommand, const QString& model, const QString& device) {
+void Workbench::begin(const QStringList& engineCommand, const QString& model, const QString& device, int context) {
+  contextModel_ = model;
+  context_ = context;
   const QStringList command = engineCommand.isEmpty() ? settings_.engineCommand() : engineCommand;
   if (!command.isEmpty()) client_.setCommandLine(command);
   device_ = device.isEmpty() ? settings_.device() : device;
@@ -138,6 +140,7 @@ void Workbench::openOn(const QString& folder, const QString& device) {
   OpenMessage request;
   request.model = folder.toStdString();
   request.device = deviceOf(device);
+  request.context = contextOf(folder);
   client_.openModel(request);
 }
 

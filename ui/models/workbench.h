@@ -85,6 +85,8 @@ class Workbench : public QObject {
   [[nodiscard]] bool hasOptionsOfSession() const { return isSessionShown_ && recording() == nullptr; }
   /// "auto", "cpu" or "cuda": as it was chosen, and while a model is being opened, as that one is.
   [[nodiscard]] const QString& device() const { return opening_ ? opening_->device : device_; }
+  /// The context that was asked for for this model, in tokens; 0: its own.
+  [[nodiscard]] int contextOf(const QString& folder) const { return folder == contextModel_ ? context_ : 0; }
   /// The session file that is shown, as it was read; empty once something else is, or tokens were added.
   [[nodiscard]] QString sessionFile() const;
   /// What it does or did last; while a file is being read, which one.
@@ -96,7 +98,8 @@ class Workbench : public QObject {
 
  public Q_SLOTS:
   /// Starts the engine and opens a model in it. An empty command: the settings', else the one beside this program.
-  void begin(const QStringList& engineCommand, const QString& model, const QString& device);
+  /// `context`: of that model, whenever it is opened, in tokens; 0: its own.
+  void begin(const QStringList& engineCommand, const QString& model, const QString& device, int context = 0);
   void openModel(const QString& folder);
   /// A file is to be shown first: the model that is opened next analyses nothing. Where the file is refused, nothing is
   /// shown.
@@ -266,6 +269,8 @@ class Workbench : public QObject {
   PromptOptions options_;
   QString modelPath_;
   QString device_ = QStringLiteral("auto");
+  QString contextModel_;  // whose context was asked for …
+  int context_ = 0;       // … and which
   QString status_;
   RoleChanges changes_;
   bool areChangesAside_ = false;  // of what is shown

@@ -22,6 +22,7 @@
 #include "core/export/data_files.h"
 #include "core/export/trade_off_chart.h"
 #include "core/io/model_folder.h"
+#include "core/model/context_hint.h"
 
 namespace natscope {
 namespace {
@@ -248,7 +249,7 @@ Expected<void> run(const Options& options, CommandContext& context) {
     return fail(
         ErrorCode::prompt_too_long,
         "--segment is " + std::to_string(options.segment) + ", the context holds " + std::to_string(model_context),
-        "give a shorter --segment");
+        context_hint(engine->config(), "give a shorter --segment"));
   }
   NATSCOPE_TRY(const auto stream, read_token_stream(engine->folder(), options.files, options.tokens_max));
   NATSCOPE_TRY(EvaluatedText text, cut_text(options, stream, model_context));

@@ -29,6 +29,7 @@ nlohmann::json describe(const ModelFolder& folder, kernels::ElementType dtype) {
   info["hidden"] = config.hidden;
   info["vocab"] = config.vocab;
   info["context"] = config.context;
+  info["longest_context"] = config.longest_context;
   info["nats"] = folder.has_score_layers();
   info["window"] = config.nats ? nlohmann::json(config.nats->window) : nlohmann::json();
   info["global_bias"] = config.nats ? nlohmann::json(config.nats->global_bias) : nlohmann::json();
@@ -62,7 +63,9 @@ std::string as_text(const nlohmann::json& info, const std::string& path) {
   line("heads", number("heads") + " query, " + number("kv_heads") + " key/value, head dimension " + number("head_dim"));
   line("hidden size", number("hidden"));
   line("vocabulary", number("vocab") + " (" + info.at("tokenizer").get<std::string>() + ")");
-  line("context", number("context") + " tokens");
+  const bool has_longer = info.at("longest_context") != info.at("context");
+  line("context", number("context") + " tokens" +
+                      (has_longer ? ", with --context up to " + number("longest_context") : std::string()));
   if (info.at("chat_template").get<bool>()) line("chat template", "yes: generate --chat gives a prompt its marks");
   line("KV cache", readable_bytes(info.at("kv_bytes_per_token").get<std::int64_t>()) +
                        " a token with full attention in " + info.at("dtype").get<std::string>());
@@ -82,7 +85,8 @@ std::string as_text(const nlohmann::json& info, const std::string& path) {
 
 Expected<void> run(const Options& options, CommandContext& context) {
   options.model.remark_other_base();
-  NATSCOPE_TRY(const auto folder, ModelFolder::open(options.model.model_path(), options.model.adapter_path()));
+  NATSCOPE_TRY(const auto folder,
+               ModelFolder::open(options.model.model_path(), options.model.adapter_path(), options.model.context));
   const EngineOptions engine = options.model.engine_options(0);
   const auto info = describe(folder, engine.dtype.value_or(engine.device == Device::cuda ? kernels::ElementType::bf16
                                                                                          : kernels::ElementType::f32));

@@ -142,6 +142,7 @@ Expected<RecordedRun> RecordedRunFlags::run(const RunNeeds& needs,
   done.provenance.head_dim = engine.config().head_dim;
   if (engine.config().nats) done.provenance.global_bias = engine.config().nats->global_bias;
   if (max_new_tokens_ > 0) done.provenance.sampling = sampling;
+  if (model_.context > 0) done.provenance.context = model_.context;
   done.provenance.by_hand = set_by_hand(role_plan);
   return done;
 }

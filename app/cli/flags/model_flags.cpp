@@ -7,6 +7,7 @@
 #include "app/cli/terminal/note.h"
 #include "core/base/resource_path.h"
 #include "core/io/adapter.h"
+#include "core/model/config.h"
 
 namespace natscope {
 
@@ -56,6 +57,12 @@ void ModelFlags::add_to(CLI::App& command) {
       .add_option("--adapter", adapter,
                   "Adapter folder with score layers, LoRA or both; without --model on the base that it names")
       ->type_name("DIR");
+  command
+      .add_option("--context", context,
+                  "Longest text that is read; more than the original context takes a Phi-3's long factors (LongRoPE)")
+      ->check(CLI::Range(1, max_model_context))
+      ->type_name("TOKENS")
+      ->default_str("the model's");
   add_device_option(command, device);
   command.add_option("--dtype", dtype, "Type of activations and cache")
       ->check(CLI::IsMember({"float32", "bfloat16"}))
@@ -103,6 +110,7 @@ EngineOptions ModelFlags::engine_options(std::int64_t trace_store_bytes) const {
   EngineOptions options;
   options.model = model_path();
   options.adapter = adapter_path();
+  options.context = context;
   options.device = device_named(device);
   if (dtype == "float32") options.dtype = kernels::ElementType::f32;
   if (dtype == "bfloat16") options.dtype = kernels::ElementType::bf16;

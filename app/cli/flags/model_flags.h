@@ -22,6 +22,7 @@ struct ModelFlags {
   std::string adapter;  ///< empty: none
   std::string device = "auto";
   std::string dtype;  ///< empty: the device's default
+  int context = 0;    ///< 0: the model's
   int threads = 0;
   std::uint64_t seed = 0;
 

@@ -5,6 +5,7 @@
 
 #include "app/cli/terminal/standard_input.h"
 #include "core/base/grouped_digits.h"
+#include "core/model/context_hint.h"
 #include "core/tokenizer/follow_up_tokens.h"
 
 namespace natscope {
@@ -77,8 +78,10 @@ Expected<std::vector<std::int32_t>> TextFlags::tokens(const Engine& engine) cons
       }
     }
     if (static_cast<std::int64_t>(ids.size()) > engine.config().context) {
-      return fail(ErrorCode::prompt_too_long, std::to_string(ids.size()) + " tokens are given, the context holds " +
-                                                  std::to_string(engine.config().context));
+      return fail(ErrorCode::prompt_too_long,
+                  std::to_string(ids.size()) + " tokens are given, the context holds " +
+                      std::to_string(engine.config().context),
+                  context_hint(engine.config(), "shorten the prompt"));
     }
     return ids;
   }
@@ -106,9 +109,10 @@ Expected<std::int64_t> TextFlags::tokens_with_follow_ups(const Engine& engine,
     tokens += std::ssize(ids);
   }
   if (tokens > engine.config().context) {
-    return fail(ErrorCode::prompt_too_long, "prompt and --then have " + grouped_digits(tokens) +
-                                                " tokens, but the model's context holds " +
-                                                grouped_digits(engine.config().context));
+    return fail(ErrorCode::prompt_too_long,
+                "prompt and --then have " + grouped_digits(tokens) + " tokens, but the model's context holds " +
+                    grouped_digits(engine.config().context),
+                context_hint(engine.config(), "shorten the prompt"));
   }
   return tokens;
 }

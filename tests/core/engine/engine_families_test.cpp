@@ -58,17 +58,20 @@ TinyModel apart(TinyModel model) {
   return model;
 }
 
-void check_model(const char* type, const char* architecture, const json& overrides) {
+/// `context`: that the model is opened for, beyond LongRoPE's original one.
+void check_model(const char* type, const char* architecture, const json& overrides, int context = 0) {
   json config = {{"model_type", type}, {"architectures", {architecture}}};
   config.merge_patch(overrides);
   CAPTURE(config.dump());
   const TinyModel model(config);
   const std::vector<std::int32_t> tokens = random_tokens(41, 5);
-  const TinyModel plain = apart(model);
+  TinyModel plain = apart(model);
+  if (context > 0) plain.config["rope_scaling"]["short_factor"] = plain.config["rope_scaling"]["long_factor"];
   const DenseResult truth = dense_forward(plain, tokens);
   for (const bool is_on_device : {false, true}) {
     CAPTURE(is_on_device);
-    const EngineOptions options = is_on_device ? test::on_device() : EngineOptions{.device = Device::cpu};
+    EngineOptions options = is_on_device ? test::on_device() : EngineOptions{.device = Device::cpu};
+    options.context = context;
     const EngineRun run(model, options);
     for (const std::size_t prompt : {std::size_t{20}, tokens.size()}) {
       require_ok(run.engine->start({}));
@@ -97,6 +100,7 @@ TEST_CASE("Phi-3: heads of which a part is turned, and LongRoPE's frequencies") 
                      {"short_factor", {1.0, 1.05, 1.1, 1.3, 1.9, 2.5}},
                      {"long_factor", {1.5, 2.0, 4.0, 8.0, 16.0, 32.0}}}}};
   check_phi3(longrope);
+  check_model("phi3", "Phi3ForCausalLM", longrope, 65);
   longrope.erase("partial_rotary_factor");
   longrope["rope_scaling"]["short_factor"] = {1.0, 1.05, 1.1, 1.3, 1.9, 2.5, 3.0, 3.5};
   longrope["rope_scaling"]["long_factor"] = longrope["rope_scaling"]["short_factor"];

@@ -37,6 +37,7 @@ std::vector<Message> sample_messages() {
   model.nats = true;
   model.window = 16;
   model.global_bias = 0.1;
+  model.asked_context = 8192;
   model.lambda = 3e-7;
   model.training_policy = "streaming:2,64";
   model.parameters = 5'500'000;
@@ -64,7 +65,7 @@ std::vector<Message> sample_messages() {
   const WeightsRequestMessage rectangle{LayerId(1), HeadId(2), TokenPos(3), TokenPos(4), 1, 2};
   return {
       HelloMessage{protocol_version, "natscope 0.1.0"},
-      OpenMessage{"models/größe", "adapters/a", Device::cpu, kernels::ElementType::bf16, 3, 12345},
+      OpenMessage{"models/größe", "adapters/a", Device::cpu, kernels::ElementType::bf16, 3, 12345, 8192},
       AnalyseMessage{std::string("Alice was — beginning"), plan, 64, 3},
       AnalyseMessage{std::vector<std::int32_t>{1, 2, 3}, {}, 512, 8},
       AnalyseMessage{std::string("a long text"), {}, 512, 8, true},

@@ -25,12 +25,14 @@ TEST_CASE("metadata and back") {
 
 TEST_CASE("how tokens were chosen is told where some were generated, and comes back to the last digit") {
   Provenance provenance = test::run_provenance();
-  for (const char* key : {"greedy", "temperature", "global_bias"})
+  for (const char* key : {"greedy", "temperature", "global_bias", "context"})
     CHECK_FALSE(trace_metadata(provenance).contains(key));
   provenance.global_bias = 0.1;
+  provenance.context = 8192;
   provenance.sampling = SamplingOptions{false, 0.7, 40, 0.95, 1.0 / 3, 1.1, provenance.seed};
   Metadata metadata = trace_metadata(provenance);
   CHECK(metadata["global_bias"] == "0.1");
+  CHECK(metadata["context"] == "8192");
   CHECK(metadata["greedy"] == "false");
   CHECK(metadata["temperature"] == "0.7");
   CHECK(metadata["top_k"] == "40");
@@ -43,6 +45,7 @@ TEST_CASE("how tokens were chosen is told where some were generated, and comes b
                                  {"top_p", "nan"},
                                  {"greedy", "maybe"},
                                  {"top_k", "1.5"},
+                                 {"context", "0"},
                                  {"global_bias", "inf"}}) {
     CAPTURE(key);
     Metadata wrong = metadata;

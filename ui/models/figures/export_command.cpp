@@ -76,6 +76,7 @@ void addOrigin(QStringList& words, const ExportOrigin& origin, FigureKind kind) 
   }
   words << QStringLiteral("--model") << origin.model;
   if (!origin.adapter.isEmpty()) words << QStringLiteral("--adapter") << origin.adapter;
+  if (origin.context > 0) words << QStringLiteral("--context") << QString::number(origin.context);
   if (!origin.device.isEmpty()) words << QStringLiteral("--device") << origin.device;
   if (!origin.dtype.isEmpty()) words << QStringLiteral("--dtype") << origin.dtype;
   if (origin.policy != QLatin1String("model")) words << QStringLiteral("--policy") << origin.policy;
@@ -124,6 +125,7 @@ ExportOrigin exportOrigin(Workbench& workbench, const QString& session) {
   origin.seed = client.provenance().seed;
   origin.model = QString::fromStdString(client.shownModel());
   origin.adapter = QString::fromStdString(client.shownAdapter());
+  origin.context = workbench.contextOf(origin.model);
   if (const auto& model = client.model()) {
     origin.device = QString::fromStdString(model->device);
     origin.dtype = QLatin1String(dtype_name(model->dtype));

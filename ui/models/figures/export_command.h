@@ -15,6 +15,7 @@ struct ExportOrigin {
   bool isSession = false;  ///< `file` is a session: it holds no attention weights, the model computes them again
   QString model;           ///< folder
   QString adapter;         ///< empty: none
+  int context = 0;         ///< tokens; 0: the model's
   QString device;          ///< empty: the default
   QString dtype;           ///< empty: the device's default
   QString policy = QStringLiteral("model");
