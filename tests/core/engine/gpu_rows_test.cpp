@@ -169,30 +169,45 @@ TEST_CASE("norms, gates, rotation and rounding") {
     const Numbers x = some_numbers(rows * heads * head_dim, 14);
     const Numbers cosine = some_numbers(std::max<std::int64_t>(1, rows * half), 15);
     const Numbers sine = some_numbers(std::max<std::int64_t>(1, rows * half), 16);
-    std::vector<double> truth(x.begin(), x.end());
-    for (std::int64_t row = 0; row < rows; ++row) {
-      for (std::int64_t head = 0; head < heads; ++head) {
-        for (std::int64_t i = 0; i < half; ++i) {
-          const auto low = static_cast<std::size_t>((row * heads + head) * head_dim + i);
-          const auto high = low + static_cast<std::size_t>(half);
-          const auto c = static_cast<double>(cosine[static_cast<std::size_t>(row * half + i)]);
-          const auto s = static_cast<double>(sine[static_cast<std::size_t>(row * half + i)]);
-          truth[low] = static_cast<double>(x[low]) * c - static_cast<double>(x[high]) * s;
-          truth[high] = static_cast<double>(x[high]) * c + static_cast<double>(x[low]) * s;
+    const Numbers norm = some_numbers(head_dim, 17);
+    const OnDevice device_cosine(*module, cosine), device_sine(*module, sine), device_norm(*module, norm);
+    for (const bool is_normed : {false, true}) {
+      CAPTURE(is_normed);
+      std::vector<double> truth(x.begin(), x.end());
+      for (std::int64_t row = 0; row < rows; ++row) {
+        for (std::int64_t head = 0; head < heads; ++head) {
+          double* const of_head = truth.data() + (row * heads + head) * head_dim;
+          double squares = 0;
+          for (std::int64_t i = 0; i < head_dim; ++i) squares += of_head[i] * of_head[i];
+          const double scale = 1 / std::sqrt(squares / static_cast<double>(head_dim) + static_cast<double>(eps));
+          for (std::int64_t i = 0; i < head_dim && is_normed; ++i)
+            of_head[i] *= scale * static_cast<double>(norm[static_cast<std::size_t>(i)]);
+          for (std::int64_t i = 0; i < half; ++i) {
+            const auto c = static_cast<double>(cosine[static_cast<std::size_t>(row * half + i)]);
+            const auto s = static_cast<double>(sine[static_cast<std::size_t>(row * half + i)]);
+            const double low = of_head[i], high = of_head[i + half];
+            of_head[i] = low * c - high * s;
+            of_head[i + half] = high * c + low * s;
+          }
         }
       }
+      const auto turned = [&](bool round) {
+        return twice([&] {
+          const OnDevice in_place(*module, x);
+          REQUIRE(table
+                      .turn_heads(device, in_place.data(), is_normed ? device_norm.data() : nullptr,
+                                  device_cosine.data(), device_sine.data(), rows, heads, head_dim, rotated, eps, round)
+                      .ok());
+          return in_place.read();
+        });
+      };
+      const Numbers found = turned(false);
+      check_close(found, truth, 2e-6);
+      std::vector<double> rounded;
+      for (const float number : found)
+        rounded.push_back(static_cast<double>(kernels::to_float(kernels::to_bf16(number))));
+      check_close(turned(true), rounded, 0);
     }
-    const OnDevice device_cosine(*module, cosine);
-    const OnDevice device_sine(*module, sine);
-    check_close(twice([&] {
-                  const OnDevice in_place(*module, x);
-                  REQUIRE(table
-                              .turn_heads(device, in_place.data(), nullptr, device_cosine.data(), device_sine.data(),
-                                          rows, heads, head_dim, rotated, eps, false)
-                              .ok());
-                  return in_place.read();
-                }),
-                truth, 1e-6);
   }
 }
 
