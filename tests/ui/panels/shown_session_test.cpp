@@ -10,6 +10,7 @@
 #include <QTest>
 
 #include "tests/ui/panels/made_up_session.h"
+#include "ui/models/runs/run_comparison.h"
 #include "ui/panels/export_dialog.h"
 #include "ui/panels/heads_panel.h"
 #include "ui/theme/theme.h"
@@ -32,7 +33,8 @@ class ShownSessionTest : public QObject {
   void cleanup() { workbench_.reset(); }
 
   void aSortedTableShowsItsExtreme() {
-    HeadsPanel panel(*workbench_);
+    RunComparison comparison(*workbench_);
+    HeadsPanel panel(*workbench_, comparison);
     panel.resize(600, 200);
     panel.show();
     QTableView& table = panel.table();
