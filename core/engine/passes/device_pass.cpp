@@ -66,7 +66,7 @@ DevicePass::DevicePass(std::unique_ptr<DeviceModule> module, const ModelConfig& 
       prescribed_(*module_),
       record_(*module_),
       logits_(*module_),
-      prescribed_drops_(*module_),
+      drops_(*module_),
       self_scores_(*module_),
       host_record_(*module_),
       host_x_(*module_) {}
@@ -236,8 +236,8 @@ Expected<void> DevicePass::run_chunk(std::span<const std::int32_t> tokens, Token
 Expected<void> DevicePass::prescribe(std::int32_t layers, TokenPos first, const PassObserver& observer) {
   if (layout_.with_drops) {
     NATSCOPE_CHECK(shown_.prescribe_drops(layers, first, chunk_, observer, host_drops_));
-    NATSCOPE_CHECK(prescribed_drops_.upload(
-        host_drops_.data(), layers * chunk_ * config_.kv_heads * static_cast<std::int64_t>(sizeof(std::int32_t))));
+    NATSCOPE_CHECK(drops_.upload(host_drops_.data(),
+                                 layers * chunk_ * config_.kv_heads * static_cast<std::int64_t>(sizeof(std::int32_t))));
   }
   NATSCOPE_CHECK(shown_.prescribe(layers, first, chunk_, observer, host_prescribed_));
   global_bias_ = observer.global_bias();
@@ -331,7 +331,7 @@ Expected<void> DevicePass::attend_one_by_one(std::int32_t index, TokenPos first,
     const kernels::TokenDrops call{
         .layer = index,
         .self_scores = kernels::ConstView<float, 2>::packed(self_scores_.as(), {1, kv_heads}),
-        .prescribed = number(prescribed_drops_.as<std::int32_t>() + index * chunk_ * kv_heads),
+        .prescribed = number(drops_.as<std::int32_t>() + index * chunk_ * kv_heads),
         .dropped = number(recorded<std::int32_t>(index, layout_.dropped)),
         .held = number(recorded<std::int32_t>(index, layout_.held))};
     NATSCOPE_CHECK(from_status(device_.keep_by_scores(handle_, cache_, &call), "cache"));
@@ -358,8 +358,8 @@ Expected<void> DevicePass::drop_behind_prompt(std::int32_t layers, TokenPos now,
     NATSCOPE_CHECK(observer.choose_drops(LayerId(layer), now, rows, gone));
     const EntryMoves moves(gone, tokens);
     if (moves.dropped() == 0) continue;
-    NATSCOPE_CHECK(prescribed_drops_.upload(moves.numbers().data(), std::ssize(moves.numbers()) * number_bytes));
-    const kernels::EntryDrops call = moves.call(LayerId(layer), prescribed_drops_.as<std::int32_t>());
+    NATSCOPE_CHECK(drops_.upload(moves.numbers().data(), std::ssize(moves.numbers()) * number_bytes));
+    const kernels::EntryDrops call = moves.call(LayerId(layer), drops_.as<std::int32_t>());
     NATSCOPE_CHECK(from_status(device_.drop_entries(handle_, cache_, &call), "cache"));
     left -= moves.dropped();
   }

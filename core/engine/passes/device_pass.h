@@ -143,7 +143,7 @@ class DevicePass {
   float global_bias_ = 0;   // of this pass
   DeviceRecordLayout layout_;
   DeviceArray x_, normed_, values_, attended_, gate_, up_, cosine_, sine_, prescribed_, record_, logits_;
-  DeviceArray prescribed_drops_, self_scores_;  // with a rule
+  DeviceArray drops_, self_scores_;  // with a rule; drops_: positions that go after each token, or EntryMoves
   PinnedArray host_record_;
   PinnedArray host_x_;
   std::array<bool, 2> shows_attended_{};  // [slot]: what attended() is shown is coming down, too
