@@ -10,6 +10,7 @@ void add_commands(CLI::App& root, Invocation& invocation) {
   add_export_command(root, invocation);
   add_eval_command(root, invocation);
   add_answer_command(root, invocation);
+  add_passkeys_command(root, invocation);
   add_train_command(root, invocation);
   add_finetune_command(root, invocation);
   add_convert_command(root, invocation);

@@ -12,6 +12,7 @@ void add_trace_command(CLI::App& root, Invocation& invocation);
 void add_export_command(CLI::App& root, Invocation& invocation);
 void add_eval_command(CLI::App& root, Invocation& invocation);
 void add_answer_command(CLI::App& root, Invocation& invocation);
+void add_passkeys_command(CLI::App& root, Invocation& invocation);
 void add_train_command(CLI::App& root, Invocation& invocation);
 void add_finetune_command(CLI::App& root, Invocation& invocation);
 void add_convert_command(CLI::App& root, Invocation& invocation);

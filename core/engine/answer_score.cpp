@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/engine/answer_score.h"
 
+#include <span>
+#include <utility>
+
 namespace natscope {
 
-Expected<WrittenAnswer> written_answer(Engine& engine, std::span<const std::int32_t> prompt,
-                                       const AnswerOptions& options, std::stop_token stop) {
+Expected<WrittenAnswer> written_answer(Engine& engine, const AskedText& asked, const AnswerOptions& options,
+                                       std::stop_token stop) {
   WrittenAnswer answer;
-  answer.prompt_tokens = static_cast<std::int64_t>(prompt.size());
-  NATSCOPE_CHECK(engine.start(options.plan, answer.prompt_tokens));
+  answer.read = std::ssize(asked.tokens);
+  NATSCOPE_CHECK(engine.start(options.plan, answer.read));
   PrefillOptions prefill;
   prefill.chunk = options.chunk;
-  NATSCOPE_CHECK(engine.prefill(prompt, prefill, stop));
+  const std::span<const std::int32_t> tokens(asked.tokens);
+  NATSCOPE_CHECK(engine.prefill(tokens.first(static_cast<std::size_t>(asked.prompt_tokens)), prefill, stop));
+  if (asked.prompt_tokens < answer.read)
+    NATSCOPE_CHECK(engine.prefill(tokens.subspan(static_cast<std::size_t>(asked.prompt_tokens)), prefill, stop));
   const CacheCounts counts = engine.counts();
   answer.kv_fraction = counts.fraction;
   answer.paper_kv_fraction = counts.paper_fraction;

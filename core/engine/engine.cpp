@@ -134,12 +134,7 @@ Expected<std::vector<std::int32_t>> Engine::tokenize(std::string_view text) cons
   NATSCOPE_CHECK(check_prompt(text, tokenizer(), config()));
   NATSCOPE_TRY(std::vector<std::int32_t> tokens, tokenizer().encode(text));
   if (const std::optional<std::int32_t> bos = folder().bos_id()) tokens.insert(tokens.begin(), *bos);
-  if (static_cast<std::int64_t>(tokens.size()) > config().context) {
-    return fail(ErrorCode::prompt_too_long,
-                grouped_digits(static_cast<std::int64_t>(tokens.size())) + " tokens, but the model's context holds " +
-                    grouped_digits(config().context),
-                context_hint(config(), "shorten the prompt"));
-  }
+  NATSCOPE_CHECK(check_fits(std::ssize(tokens), config()));
   return tokens;
 }
 

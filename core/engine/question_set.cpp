@@ -33,18 +33,23 @@ Expected<const nlohmann::json*> member(const nlohmann::json& line, std::initiali
   return one;
 }
 
+/// Errors: bad_data (something else than a text).
+Expected<std::string> text_or_nothing(const nlohmann::json& line, const char* key, const std::string& where) {
+  NATSCOPE_TRY(const nlohmann::json* const value, member(line, {key}, where));
+  if (value == nullptr) return std::string();
+  if (!value->is_string()) return bad_line(where, std::string("its ") + key + " is no text");
+  return value->get<std::string>();
+}
+
 Expected<Question> question_of(const nlohmann::json& line, const std::string& where) {
   if (!line.is_object()) return bad_line(where, "no JSON object");
-  NATSCOPE_TRY(const nlohmann::json* const prompt, member(line, {"prompt", "input"}, where));
+  NATSCOPE_TRY(const nlohmann::json* const prompt, member(line, {"prompt", "input", "question"}, where));
   if (prompt == nullptr || !prompt->is_string() || prompt->get_ref<const std::string&>().empty())
     return bad_line(where, "it has no prompt");
   NATSCOPE_TRY(const nlohmann::json* const answers, member(line, {"answer", "answers", "outputs"}, where));
   Question question{prompt->get<std::string>(), {}, {}, where};
-  NATSCOPE_TRY(const nlohmann::json* const prefix, member(line, {"answer_prefix"}, where));
-  if (prefix != nullptr) {
-    if (!prefix->is_string()) return bad_line(where, "its answer_prefix is no text");
-    question.answer_prefix = prefix->get<std::string>();
-  }
+  NATSCOPE_TRY(question.context, text_or_nothing(line, "context", where));
+  NATSCOPE_TRY(question.answer_prefix, text_or_nothing(line, "answer_prefix", where));
   if (answers != nullptr && answers->is_string()) question.answers.push_back(answers->get<std::string>());
   if (answers != nullptr && answers->is_array()) {
     for (const nlohmann::json& answer : *answers) {

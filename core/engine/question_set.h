@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/// Questions with known answers, one JSON object a line: {"prompt": "…", "answer": "…"}, or "answers": ["…", "…"].
+/// Questions with known answers, one JSON object a line: {"prompt": "…", "answer": "…"}, or "answers": ["…", "…"];
+/// "context": "…" is a text that the prompt asks about, and stands in front of it.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +17,11 @@ struct Question {
   std::string answer_prefix;         ///< what the answer begins with, given to the model behind the prompt
   std::vector<std::string> answers;  ///< at least one; none is empty
   std::string where;                 ///< "FILE, line 3"
+  std::string context{};             ///< read before the prompt, which goes on where it ends; may be empty
 };
 
-/// RULER's names are read, too: "input", "outputs" and "answer_prefix". A key whose value is null counts as absent,
-/// other keys are passed over. `name` is the file's.
+/// RULER's and LongBench's names are read, too: "input", "outputs" and "answer_prefix"; and "question". A key whose
+/// value is null counts as absent, other keys are passed over. `name` is the file's.
 /// Errors: bad_data (naming the line: no JSON object, no prompt, no answer; no question at all).
 [[nodiscard]] Expected<std::vector<Question>> read_questions(std::string_view text, std::string_view name);
 

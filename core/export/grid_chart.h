@@ -10,6 +10,7 @@ namespace natscope {
 
 struct GridPanel {
   std::string name;
+  std::string note;                           ///< below the name; may be empty
   std::vector<std::optional<double>> shares;  ///< [rows, columns], 0 … 1; nothing where nothing was measured
 };
 
@@ -20,6 +21,7 @@ struct GridChart {
   std::vector<std::string> rows;     ///< from top to bottom
   std::vector<std::string> columns;  ///< from left to right
   std::vector<GridPanel> panels;
+  std::string provenance = "{}";  ///< a JSON object: where the numbers come from, for the picture's metadata
 };
 
 }  // namespace natscope

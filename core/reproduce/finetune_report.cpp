@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/reproduce/answer_columns.h"
+#include "core/reproduce/passkey_chart.h"
 
 namespace natscope::reproduce {
 namespace {
@@ -38,16 +39,6 @@ std::string keys_text(const StudyRow& row) {
   if (!found) return "–";
   return text_of("%.1f", 100.0 * found->share()) +
          text_of(" (%.1f)", 100.0 * static_cast<double>(found->tokens_right) / static_cast<double>(found->tokens));
-}
-
-/// What the cache holds of the documents with pass keys, in percent, of the first length and of the last, as the rows
-/// go; of the text, where that was not measured.
-std::string kv_text(const StudyRow& row) {
-  const auto percent = [&](const PasskeyCell& cell) {
-    return text_of("%.1f", 100 * cell.kv_fraction.value_or(row.kv_fraction));
-  };
-  const std::string first = percent(row.passkeys.front()), last = percent(row.passkeys.back());
-  return first == last ? first : first + " – " + last;
 }
 
 }  // namespace
@@ -118,39 +109,15 @@ SeriesChart finetune_chart(const std::vector<StudyRow>& rows) {
 }
 
 GridChart passkey_chart(const std::vector<StudyRow>& rows) {
-  GridChart chart;
-  // Where even full attention finds no key, single tokens still say whether anything was learned.
-  const StudyRow* full = full_row(rows);
-  const auto all = full == nullptr ? std::optional<KeysFound>() : full->keys_found();
-  const bool whole = all && all->right > 0;
-  chart.title = whole ? "Pass keys found, %" : "Pass keys: share of the answers' tokens foreseen, %";
-  if (whole) {
-    const auto& cells = full->passkeys;
-    const bool alike = std::all_of(cells.begin(), cells.end(),
-                                   [&](const PasskeyCell& cell) { return cell.answers == cells.front().answers; });
-    if (alike) chart.title += " of " + std::to_string(cells.front().answers) + " in a cell";
-  }
-  chart.row_label = "tokens of a document";
-  chart.column_label = "depth of the key, %";
   const StudyRow* best = cheapest_adapter(rows);
+  std::vector<AskedCells> asked;
   for (const StudyRow& row : rows) {
     if (row.passkeys.empty() || (row.window && &row != best)) continue;
-    GridPanel panel{series_of(row) + ", KV " + kv_text(row) + " %", {}};
-    for (const PasskeyCell& cell : row.passkeys) {
-      const std::int64_t asked = whole ? cell.answers : cell.tokens;
-      const std::int64_t right = whole ? cell.right : cell.tokens_right;
-      panel.shares.push_back(asked == 0 ? std::optional<double>()
-                                        : static_cast<double>(right) / static_cast<double>(asked));
-      if (!chart.panels.empty()) continue;
-      const std::string length = std::to_string(cell.length);
-      if (chart.rows.empty() || chart.rows.back() != length) chart.rows.push_back(length);
-      const std::string depth =
-          std::to_string(std::lround(100 * cell.from)) + "–" + std::to_string(std::lround(100 * cell.until));
-      if (chart.rows.size() == 1) chart.columns.push_back(depth);
-    }
-    chart.panels.push_back(std::move(panel));
+    AskedCells& cells = asked.emplace_back(AskedCells{series_of(row), row.passkeys});
+    // Where an earlier program did not measure it on the documents.
+    for (PasskeyCell& cell : cells.cells) cell.kv_fraction = cell.kv_fraction.value_or(row.kv_fraction);
   }
-  return chart;
+  return passkey_chart(asked);
 }
 
 }  // namespace natscope::reproduce

@@ -221,8 +221,9 @@ struct FinetuneStudy::State {
     row.run = run;
     row.model = run;
     if (asks_for_keys && !documents.empty()) {
-      NATSCOPE_TRY(row.passkeys, score_passkeys(
-                                     opened, grid, documents, [&](std::int64_t) { return policy; }, stop));
+      PasskeyAsking asking;
+      asking.policy = [&](std::int64_t) { return policy; };
+      NATSCOPE_TRY(row.passkeys, score_passkeys(opened, grid, documents, asking, stop));
     }
     if (listener.scored) listener.scored(row);
     return row;
@@ -286,12 +287,11 @@ struct FinetuneStudy::State {
       const Policy whole = policy_at_budget(kind, best->kv_fraction, options.longest);
       NATSCOPE_TRY(StudyRow row, score(*opened, budget_run, whole, false, {}, stop));
       if (!documents.empty()) {
-        NATSCOPE_TRY(row.passkeys, score_passkeys(
-                                       *opened, grid, documents,
-                                       [&](std::int64_t length) {
-                                         return policy_at_budget(kind, fraction_of_documents(*best, length), length);
-                                       },
-                                       stop));
+        PasskeyAsking asking;
+        asking.policy = [&](std::int64_t length) {
+          return policy_at_budget(kind, fraction_of_documents(*best, length), length);
+        };
+        NATSCOPE_TRY(row.passkeys, score_passkeys(*opened, grid, documents, asking, stop));
       }
       if (listener.scored) listener.scored(row);
       made.push_back(std::move(row));

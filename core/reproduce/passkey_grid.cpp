@@ -10,7 +10,7 @@
 namespace natscope::reproduce {
 namespace {
 
-/// No training reads documents of this seed.
+/// No training reads documents of this seed, unless its own is as far from 0.
 constexpr std::uint64_t grid_seed = 0x6b65797321;
 
 std::vector<PasskeyCell> empty_cells(const PasskeyGrid& grid) {
@@ -50,7 +50,7 @@ Expected<std::vector<GridDocument>> passkey_documents(const PasskeyGrid& grid, s
         form.least_depth = static_cast<double>(part) / grid.depths;
         form.most_depth = (part + 0.999) / grid.depths;
       }
-      form.seed = grid_seed;
+      form.seed = grid_seed + grid.seed;
       form.number = documents.size();
       NATSCOPE_TRY(auto document, train::passkey_document(text, form, tokenizer, bos));
       documents.push_back({length, std::move(document)});
@@ -59,16 +59,23 @@ Expected<std::vector<GridDocument>> passkey_documents(const PasskeyGrid& grid, s
   return documents;
 }
 
+std::int64_t prompt_tokens(const GridDocument& document, QuestionPlace place) {
+  const train::PasskeyAnswer& first = document.document.answers.front();
+  return place == QuestionPlace::behind ? first.asked : first.begin;
+}
+
 Expected<std::vector<PasskeyCell>> score_passkeys(Engine& engine, const PasskeyGrid& grid,
-                                                  std::span<const GridDocument> documents,
-                                                  const std::function<Policy(std::int64_t length)>& policy,
+                                                  std::span<const GridDocument> documents, const PasskeyAsking& asking,
                                                   const StopToken& stop) {
   std::vector<PasskeyCell> cells = empty_cells(grid);
   std::map<std::int64_t, TextScore> of_length;
   std::vector<PredictedToken> predicted;
+  std::int64_t done = 0;
   for (const GridDocument& document : documents) {
     ScoreOptions options;
-    options.plan.policy = policy(document.length);
+    options.plan.policy = asking.policy(document.length);
+    options.chunk = asking.chunk;
+    options.prompt_tokens = prompt_tokens(document, asking.place);
     predicted.clear();
     options.on_token = [&predicted](const PredictedToken& token) { predicted.push_back(token); };
     NATSCOPE_CHECK(score_segment(engine, document.document.document.tokens, options, of_length[document.length], stop));
@@ -76,8 +83,8 @@ Expected<std::vector<PasskeyCell>> score_passkeys(Engine& engine, const PasskeyG
       PasskeyCell& cell = cell_of(cells, document.length, answer.depth);
       bool right = true;
       for (std::int64_t n = answer.begin; n < answer.end; ++n) {
-        // The first prediction is of position 1.
-        const PredictedToken& token = predicted[static_cast<std::size_t>(n - 1)];
+        // The first prediction is of the token behind the prompt.
+        const PredictedToken& token = predicted[static_cast<std::size_t>(n - options.prompt_tokens)];
         right = right && token.is_likeliest;
         ++cell.tokens;
         cell.tokens_right += token.is_likeliest ? 1 : 0;
@@ -86,6 +93,7 @@ Expected<std::vector<PasskeyCell>> score_passkeys(Engine& engine, const PasskeyG
       ++cell.answers;
       cell.right += right ? 1 : 0;
     }
+    if (asking.on_done) asking.on_done(++done);
   }
   for (PasskeyCell& cell : cells) {
     if (const auto score = of_length.find(cell.length); score != of_length.end())

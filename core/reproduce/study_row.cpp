@@ -18,9 +18,9 @@ std::optional<double> StudyRow::accuracy() const {
   return static_cast<double>(right) / static_cast<double>(all);
 }
 
-std::optional<KeysFound> StudyRow::keys_found() const {
+std::optional<KeysFound> keys_found(const std::vector<PasskeyCell>& cells) {
   KeysFound found;
-  for (const PasskeyCell& cell : passkeys) {
+  for (const PasskeyCell& cell : cells) {
     found.answers += cell.answers;
     found.right += cell.right;
     found.tokens += cell.tokens;
@@ -28,6 +28,19 @@ std::optional<KeysFound> StudyRow::keys_found() const {
   }
   if (found.answers == 0) return {};
   return found;
+}
+
+json cell_json(const PasskeyCell& cell) {
+  json object{{"length", cell.length},
+              {"depth_from", cell.from},
+              {"depth_until", cell.until},
+              {"answers", cell.answers},
+              {"right", cell.right},
+              {"tokens", cell.tokens},
+              {"tokens_right", cell.tokens_right},
+              {"nll_sum", cell.nll}};
+  if (cell.kv_fraction) object["kv_fraction"] = *cell.kv_fraction;
+  return object;
 }
 
 json row_json(const StudyRow& row) {
@@ -46,17 +59,7 @@ json row_json(const StudyRow& row) {
   if (row.window) object["window"] = *row.window;
   if (!row.passkeys.empty()) {
     json& cells = object["passkeys"] = json::array();
-    for (const PasskeyCell& cell : row.passkeys) {
-      cells.push_back({{"length", cell.length},
-                       {"depth_from", cell.from},
-                       {"depth_until", cell.until},
-                       {"answers", cell.answers},
-                       {"right", cell.right},
-                       {"tokens", cell.tokens},
-                       {"tokens_right", cell.tokens_right},
-                       {"nll_sum", cell.nll}});
-      if (cell.kv_fraction) cells.back()["kv_fraction"] = *cell.kv_fraction;
-    }
+    for (const PasskeyCell& cell : row.passkeys) cells.push_back(cell_json(cell));
   }
   if (!row.answers.empty()) {
     object["answer_accuracy"] = number(row.accuracy());

@@ -47,6 +47,12 @@ struct KeysFound {
   [[nodiscard]] double share() const { return static_cast<double>(right) / static_cast<double>(answers); }
 };
 
+/// Nothing where no keys were asked for.
+[[nodiscard]] std::optional<KeysFound> keys_found(const std::vector<PasskeyCell>& cells);
+
+/// A cell as it stands in rows and results.
+[[nodiscard]] nlohmann::json cell_json(const PasskeyCell& cell);
+
 struct StudyRow {
   std::string run;     ///< StudyRun::key
   std::string model;   ///< what it was trained with: name(TrainedWith)
@@ -64,8 +70,7 @@ struct StudyRow {
 
   /// Of all answers; nothing without any.
   [[nodiscard]] std::optional<double> accuracy() const;
-  /// Nothing where no keys were asked for.
-  [[nodiscard]] std::optional<KeysFound> keys_found() const;
+  [[nodiscard]] std::optional<KeysFound> keys_found() const { return reproduce::keys_found(passkeys); }
 };
 
 [[nodiscard]] nlohmann::json row_json(const StudyRow& row);

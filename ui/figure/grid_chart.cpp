@@ -13,9 +13,14 @@ namespace {
 // Points.
 constexpr QSizeF cell(30, 22);
 constexpr double left = 62;
-constexpr double top = 52;
-constexpr double panelGap = 18;
+constexpr double right = 12;
+constexpr double top = 60;
+constexpr double gap = 18;
 constexpr double below = 40;
+/// Above the panels of a further row: what they are called.
+constexpr double nameRoom = 30;
+/// Panels beside each other; more go below them.
+constexpr std::size_t mostBeside = 4;
 
 Expected<void> check(const GridChart& chart) {
   if (chart.panels.empty() || chart.rows.empty() || chart.columns.empty())
@@ -27,22 +32,53 @@ Expected<void> check(const GridChart& chart) {
   return {};
 }
 
-QSizeF sizeOf(const GridChart& chart) {
-  const auto panels = static_cast<double>(chart.panels.size());
-  const double panel = cell.width() * static_cast<double>(chart.columns.size());
-  return {left + panels * panel + (panels - 1) * panelGap + 12,
-          top + cell.height() * static_cast<double>(chart.rows.size()) + below};
+/// Where the panels stand.
+struct GridLayout {
+  QSizeF cells;     ///< of a panel
+  double slot = 0;  ///< what a panel takes across: its cells, or its name where that is wider
+
+  explicit GridLayout(const GridChart& chart)
+      : cells(cell.width() * static_cast<double>(chart.columns.size()),
+              cell.height() * static_cast<double>(chart.rows.size())),
+        slot(std::max(cells.width(), textWidth(figureFont(8), QString::fromStdString(chart.column_label)))) {
+    for (const GridPanel& panel : chart.panels) {
+      for (const std::string& text : {panel.name, panel.note})
+        slot = std::max(slot, textWidth(figureFont(8), QString::fromStdString(text)));
+    }
+  }
+
+  /// The upper left corner of a panel's cells, which stand in the middle of its slot.
+  [[nodiscard]] QPointF at(std::size_t panel) const {
+    return {left + (slot - cells.width()) / 2 + (slot + gap) * static_cast<double>(panel % mostBeside),
+            top + (cells.height() + below + nameRoom) * static_cast<double>(panel / mostBeside)};
+  }
+  [[nodiscard]] QSizeF size(const GridChart& chart) const {
+    const std::size_t panels = chart.panels.size();
+    const double across = static_cast<double>(std::min(panels, mostBeside)) * (slot + gap) - gap;
+    const double title = textWidth(figureFont(10, true), QString::fromStdString(chart.title));
+    return {std::max(left + across, at(0).x() + title) + right, at(panels - 1).y() + cells.height() + below};
+  }
+};
+
+/// The lengths beside a panel, and what they are.
+void paintRowNames(QPainter& painter, const GridChart& chart, QPointF at, const FigureInk& ink) {
+  for (std::size_t row = 0; row < chart.rows.size(); ++row) {
+    drawText(painter, {at.x() - 5, at.y() + cell.height() * (static_cast<double>(row) + 0.5)},
+             QString::fromStdString(chart.rows[row]), figureFont(7), ink.text, 1, 0);
+  }
+  drawTurnedText(painter, {at.x() - left + 16, at.y() + cell.height() * static_cast<double>(chart.rows.size()) / 2},
+                 QString::fromStdString(chart.row_label), figureFont(8), ink.text, 0);
 }
 
-void paintPanel(QPainter& painter, const GridChart& chart, const GridPanel& panel, QPointF at, const FigureInk& ink,
-                Theme theme) {
-  const double width = cell.width() * static_cast<double>(chart.columns.size());
-  const double bottom = at.y() + cell.height() * static_cast<double>(chart.rows.size());
-  drawText(painter, {at.x() + width / 2, at.y() - 6}, QString::fromStdString(panel.name), figureFont(8), ink.text, 0,
-           1);
+void paintPanel(QPainter& painter, const GridChart& chart, const GridPanel& panel, const QRectF& cells,
+                const FigureInk& ink, Theme theme) {
+  const double centre = cells.center().x();
+  const double name = panel.note.empty() ? cells.top() - 6 : cells.top() - 17;
+  drawText(painter, {centre, name}, QString::fromStdString(panel.name), figureFont(8), ink.text, 0, 1);
+  drawText(painter, {centre, cells.top() - 5}, QString::fromStdString(panel.note), figureFont(7), ink.text, 0, 1);
   for (std::size_t i = 0; i < panel.shares.size(); ++i) {
-    const QRectF box(QPointF(at.x() + cell.width() * static_cast<double>(i % chart.columns.size()),
-                             at.y() + cell.height() * static_cast<double>(i / chart.columns.size())),
+    const QRectF box(cells.topLeft() + QPointF(cell.width() * static_cast<double>(i % chart.columns.size()),
+                                               cell.height() * static_cast<double>(i / chart.columns.size())),
                      cell);
     const auto share = panel.shares[i];
     const QRgb colour =
@@ -54,39 +90,36 @@ void paintPanel(QPainter& painter, const GridChart& chart, const GridPanel& pane
     drawText(painter, box.center(), text, figureFont(7), inkOn(colour), 0, 0);
   }
   for (std::size_t i = 0; i < chart.columns.size(); ++i) {
-    drawText(painter, {at.x() + cell.width() * (static_cast<double>(i) + 0.5), bottom + 4},
+    drawText(painter, {cells.left() + cell.width() * (static_cast<double>(i) + 0.5), cells.bottom() + 4},
              QString::fromStdString(chart.columns[i]), figureFont(6), ink.text, 0, -1);
   }
-  drawText(painter, {at.x() + width / 2, bottom + 15}, QString::fromStdString(chart.column_label), figureFont(8),
-           ink.text, 0, -1);
+  drawText(painter, {centre, cells.bottom() + 15}, QString::fromStdString(chart.column_label), figureFont(8), ink.text,
+           0, -1);
 }
 
-void paint(QPainter& painter, const GridChart& chart, Theme theme) {
+void paint(QPainter& painter, const GridChart& chart, const GridLayout& layout, Theme theme) {
   const FigureInk ink = inkOf(theme);
   painter.setRenderHints(QPainter::Antialiasing | QPainter::TextAntialiasing);
-  painter.fillRect(QRectF(QPointF(0, 0), sizeOf(chart)), QColor(ink.paper));
-  drawText(painter, {left, 8}, QString::fromStdString(chart.title), figureFont(10, true), ink.text, -1, -1);
-  for (std::size_t row = 0; row < chart.rows.size(); ++row) {
-    drawText(painter, {left - 5, top + cell.height() * (static_cast<double>(row) + 0.5)},
-             QString::fromStdString(chart.rows[row]), figureFont(7), ink.text, 1, 0);
+  painter.fillRect(QRectF(QPointF(0, 0), layout.size(chart)), QColor(ink.paper));
+  drawText(painter, {layout.at(0).x(), 8}, QString::fromStdString(chart.title), figureFont(10, true), ink.text, -1, -1);
+  for (std::size_t i = 0; i < chart.panels.size(); ++i) {
+    const QRectF cells(layout.at(i), layout.cells);
+    if (i % mostBeside == 0) paintRowNames(painter, chart, cells.topLeft(), ink);
+    paintPanel(painter, chart, chart.panels[i], cells, ink, theme);
   }
-  drawTurnedText(painter, {16, top + cell.height() * static_cast<double>(chart.rows.size()) / 2},
-                 QString::fromStdString(chart.row_label), figureFont(8), ink.text, 0);
-  const double step = cell.width() * static_cast<double>(chart.columns.size()) + panelGap;
-  for (std::size_t i = 0; i < chart.panels.size(); ++i)
-    paintPanel(painter, chart, chart.panels[i], {left + step * static_cast<double>(i), top}, ink, theme);
 }
 
 }  // namespace
 
 Expected<QByteArray> renderGrid(const GridChart& chart, FigureFormat format, Theme theme, double dpi) {
   NATSCOPE_CHECK(check(chart));
+  const GridLayout layout(chart);
   Picture picture;
-  picture.size = sizeOf(chart);
+  picture.size = layout.size(chart);
   picture.title = QString::fromStdString(chart.title);
   picture.paper = inkOf(theme).paper;
-  picture.provenance = "{}";
-  picture.paint = [&](QPainter& painter) { paint(painter, chart, theme); };
+  picture.provenance = chart.provenance;
+  picture.paint = [&](QPainter& painter) { paint(painter, chart, layout, theme); };
   return encodePicture(picture, format, dpi);
 }
 

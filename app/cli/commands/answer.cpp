@@ -5,6 +5,7 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/commands/answer_report.h"
+#include "app/cli/flags/ask_flag.h"
 #include "app/cli/flags/chat_flags.h"
 #include "app/cli/flags/input_files.h"
 #include "app/cli/flags/model_flags.h"
@@ -17,6 +18,8 @@
 #include "core/engine/answer_score.h"
 #include "core/engine/engine.h"
 #include "core/engine/question_set.h"
+#include "core/model/context_hint.h"
+#include "core/tokenizer/follow_up_tokens.h"
 
 namespace natscope {
 namespace {
@@ -28,6 +31,7 @@ struct Options {
   ChatFlags chat;
   std::string questions;
   PolicyListFlag policies;
+  AskFlag ask;
   std::string match = "any";
   std::int64_t max_new_tokens = 64;
   std::int64_t chunk = 512;
@@ -49,23 +53,58 @@ Expected<std::vector<Question>> questions_of(const Options& options) {
   return read_questions(text, options.questions);
 }
 
+/// Errors: usage (a question that has nothing to come behind).
+Expected<void> check_place(const Options& options, const std::vector<Question>& questions) {
+  if (options.ask.places().front() == QuestionPlace::within) return {};
+  const auto found = std::ranges::find_if(questions, [](const Question& question) { return question.context.empty(); });
+  if (found == questions.end()) return {};
+  return fail(ErrorCode::usage,
+              "--ask behind: " + found->where + " has no \"context\" that its question could come behind",
+              "give every line a context, or leave --ask out");
+}
+
 AnswerMatch match_of(const std::string& name) {
   if (name == "f1") return AnswerMatch::f1;
   return name == "all" ? AnswerMatch::all : AnswerMatch::any;
 }
 
-/// The tokens of every prompt, so that the last one's mistake shows before the first one's work.
-Expected<std::vector<std::vector<std::int32_t>>> read_prompts(const Engine& engine, const Options& options,
-                                                              const std::vector<Question>& questions) {
-  NATSCOPE_TRY(PromptForm form, options.chat.form(engine.folder()));
-  std::vector<std::vector<std::int32_t>> prompts;
-  for (const Question& question : questions) {
-    const auto prompt = form.prompt(question.prompt);
-    auto tokens = prompt ? engine.tokenize(*prompt + question.answer_prefix) : Unexpected(prompt.error());
-    if (!tokens) return fail(tokens.error().code, question.where + ": " + tokens.error().message, tokens.error().hint);
-    prompts.push_back(*std::move(tokens));
+/// A question's text in tokens, which are the same wherever the prompt ends. Errors: bad_data (a chat template that
+/// changes the context), those of chat templates and tokens.
+Expected<AskedText> asked_text(const Engine& engine, PromptForm& form, const Question& question, QuestionPlace place) {
+  NATSCOPE_TRY(const std::string turn, form.prompt(question.context + question.prompt));
+  const std::string text = turn + question.answer_prefix;
+  AskedText asked;
+  if (question.context.empty()) {
+    NATSCOPE_TRY(asked.tokens, engine.tokenize(text));
+    asked.prompt_tokens = std::ssize(asked.tokens);
+    return asked;
   }
-  return prompts;
+  const std::size_t context = turn.rfind(question.context);
+  if (context == std::string::npos) {
+    return fail(ErrorCode::bad_data, "the chat template changes the context, so that its end is not found",
+                "give it without blanks and line breaks at its ends");
+  }
+  const std::size_t end = context + question.context.size();
+  NATSCOPE_TRY(asked.tokens, engine.tokenize(text.substr(0, end)));
+  asked.prompt_tokens = std::ssize(asked.tokens);
+  NATSCOPE_TRY(const auto behind, follow_up_tokens(engine.tokenizer(), asked.tokens.back(), text.substr(end)));
+  asked.tokens.insert(asked.tokens.end(), behind.begin(), behind.end());
+  if (place == QuestionPlace::within) asked.prompt_tokens = std::ssize(asked.tokens);
+  NATSCOPE_CHECK(check_fits(std::ssize(asked.tokens), engine.config()));
+  return asked;
+}
+
+/// Every question's tokens, so that the last one's mistake shows before the first one's work.
+Expected<std::vector<AskedText>> read_prompts(const Engine& engine, const Options& options,
+                                              const std::vector<Question>& questions) {
+  NATSCOPE_TRY(PromptForm form, options.chat.form(engine.folder()));
+  std::vector<AskedText> all;
+  for (const Question& question : questions) {
+    auto asked = asked_text(engine, form, question, options.ask.places().front());
+    if (!asked) return fail(asked.error().code, question.where + ": " + asked.error().message, asked.error().hint);
+    all.push_back(*std::move(asked));
+  }
+  return all;
 }
 
 /// What each policy is for the longest that a question's text can get. Errors: usage, bad_position.
@@ -74,6 +113,7 @@ Expected<std::vector<AnsweredPolicy>> planned(const Options& options, std::int64
   for (const PolicyFlag& option : options.policies.each()) {
     AnsweredPolicy& policy = policies.emplace_back();
     policy.match = options.match;
+    policy.ask = options.ask.places().front();
     NATSCOPE_TRY(policy.policy, option.policy(longest));
   }
   return policies;
@@ -93,12 +133,13 @@ std::string context_note(const std::vector<AnsweredPolicy>& policies, std::int64
 Expected<void> run(const Options& options, CommandContext& context) {
   NATSCOPE_CHECK(check_flags(options));
   NATSCOPE_TRY(const auto questions, questions_of(options));
+  NATSCOPE_CHECK(check_place(options, questions));
   NATSCOPE_TRY(auto engine, open_engine(options.model, 0, context.stop));
   NATSCOPE_TRY(const auto prompts, read_prompts(*engine, options, questions));
-  const auto longest = std::ranges::max(prompts, {}, &std::vector<std::int32_t>::size).size();
+  const auto tokens = [](const AskedText& asked) { return std::ssize(asked.tokens); };
+  const std::int64_t longest = tokens(std::ranges::max(prompts, {}, tokens));
   const std::int64_t model_context = engine->config().context;
-  NATSCOPE_TRY(auto policies,
-               planned(options, std::min(static_cast<std::int64_t>(longest) + options.max_new_tokens, model_context)));
+  NATSCOPE_TRY(auto policies, planned(options, std::min(longest + options.max_new_tokens, model_context)));
 
   const AnswerMatch match = match_of(options.match);
   std::vector<nlohmann::json> results;
@@ -130,13 +171,15 @@ void add_answer_command(CLI::App& root, Invocation& invocation) {
   command
       ->add_option(
           "--questions", options->questions,
-          "A *.jsonl file, a question a line: {\"prompt\": …, \"answer\": …}, or a list of \"answers\"; RULER's "
-          "\"input\", \"answer_prefix\" and \"outputs\" are read, too; -: standard input")
+          "A *.jsonl file, a question a line: {\"prompt\": …, \"answer\": …}, or a list of \"answers\"; \"context\", a "
+          "text that stands in front of the prompt, RULER's and LongBench's \"input\", \"answer_prefix\" and "
+          "\"outputs\", and \"question\" are read, too; -: standard input")
       ->required()
       ->type_name("FILE");
   options->chat.add_to(*command, "each prompt");
   options->model.add_to(*command);
   options->policies.add_to(*command, "answer one after another");
+  options->ask.add_to(*command, "a question's \"context\"", false);
   command
       ->add_option(
           "--match", options->match,
@@ -162,7 +205,9 @@ void add_answer_command(CLI::App& root, Invocation& invocation) {
       "Every prompt is read with a fresh cache, and the likeliest token written each time. An answer counts wherever "
       "it stands in what was written; capital and small letters of ASCII are the same. For f1 only words count: not "
       "punctuation, and neither a, an nor the. KV fraction is what the cache "
-      "holds after the prompt, of what full attention would hold.\nWith several policies --json prints an array.");
+      "holds after the last token that is read, of what full attention would hold.\nWith --ask behind, of questions "
+      "with a \"context\", SnapKV, PyramidKV and "
+      "Ada-KV drop before they are read; the tokens are the same.\nWith several policies --json prints an array.");
   on_run(*command, invocation, [options](CommandContext& context) { return run(*options, context); });
 }
 

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/cli/flags/ask_flag.h"
 #include "app/cli/terminal/report_numbers.h"
 #include "app/cli/terminal/screen_text.h"
 #include "core/base/atomic_file.h"
@@ -28,7 +29,7 @@ json answer_json(const AnsweredPolicy& policy) {
     paper_kv_fraction += answer.paper_kv_fraction;
     prefill_s += answer.prefill_s;
     decode_s += answer.decode_s;
-    prompt_tokens += answer.prompt_tokens;
+    prompt_tokens += answer.read;
     generated += answer.generated;
   }
   const auto questions = static_cast<double>(policy.answers.size());
@@ -37,6 +38,7 @@ json answer_json(const AnsweredPolicy& policy) {
   };
   return {{"policy", to_string(policy.policy)},
           {"match", policy.match},
+          {"ask", name(policy.ask)},
           {"questions", policy.answers.size()},
           {"right", right / questions},
           {"kv_fraction", kv_fraction / questions},
@@ -62,17 +64,17 @@ std::string answer_table(const std::vector<json>& results) {
     out += column[i + 1] + formatted("   %6.1f %%   %6.2f %%     %6.2f %%\n", percent(result.at("right")),
                                      percent(result.at("kv_fraction")), percent(result.at("paper_kv_fraction")));
   }
-  return out + "\nKV: after a prompt's last token, of what full attention holds; means over questions.\n";
+  return out + "\nKV: after the last token that is read, of what full attention holds; means over questions.\n";
 }
 
 std::string answer_csv(const std::vector<json>& results) {
-  std::string out = "policy,questions,right,kv_fraction,paper_kv_fraction,prompt_tokens,generated_tokens\n";
+  std::string out = "policy,questions,right,kv_fraction,paper_kv_fraction,prompt_tokens,generated_tokens,ask\n";
   for (const json& result : results) {
     out += quoted_field(result.at("policy")) + "," + std::to_string(result.at("questions").get<std::int64_t>());
     for (const char* const share : {"right", "kv_fraction", "paper_kv_fraction"}) out += "," + digits(result.at(share));
     for (const char* const count : {"prompt_tokens", "generated_tokens"})
       out += "," + std::to_string(result.at(count).get<std::int64_t>());
-    out += "\n";
+    out += "," + result.at("ask").get<std::string>() + "\n";
   }
   return out;
 }
@@ -88,9 +90,9 @@ Expected<void> write_answers(const std::filesystem::path& path, const std::vecto
         const WrittenAnswer& answer = policy.answers[i];
         NATSCOPE_CHECK(file.write(
             quoted_field(to_string(policy.policy)) + "," + std::to_string(i) + "," + digits(policy.right[i]) + "," +
-            digits(answer.kv_fraction) + "," + digits(answer.paper_kv_fraction) + "," +
-            std::to_string(answer.prompt_tokens) + "," + std::to_string(answer.generated) + "," + name(answer.reason) +
-            "," + quoted_field(json(questions[i].answers).dump()) + "," + quoted_field(answer.text) + "\n"));
+            digits(answer.kv_fraction) + "," + digits(answer.paper_kv_fraction) + "," + std::to_string(answer.read) +
+            "," + std::to_string(answer.generated) + "," + name(answer.reason) + "," +
+            quoted_field(json(questions[i].answers).dump()) + "," + quoted_field(answer.text) + "\n"));
       }
     }
     return {};

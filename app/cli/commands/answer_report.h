@@ -11,6 +11,7 @@
 #include "core/base/expected.h"
 #include "core/cache/policy.h"
 #include "core/engine/answer_score.h"
+#include "core/engine/question_place.h"
 #include "core/engine/question_set.h"
 
 namespace natscope {
@@ -19,6 +20,7 @@ namespace natscope {
 struct AnsweredPolicy {
   Policy policy;
   std::string match = "any";  ///< by what they were found right: any, all or f1
+  QuestionPlace ask = QuestionPlace::within;
   std::vector<WrittenAnswer> answers;
   std::vector<double> right;  ///< 0 to 1, of each
 };

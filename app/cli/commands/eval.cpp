@@ -7,6 +7,7 @@
 #include "app/cli/commands.h"
 #include "app/cli/commands/drawn_figure.h"
 #include "app/cli/commands/eval_report.h"
+#include "app/cli/commands/picture_name.h"
 #include "app/cli/flags/baseline_flags.h"
 #include "app/cli/flags/figure_flags.h"
 #include "app/cli/flags/input_files.h"
@@ -19,7 +20,6 @@
 #include "app/cli/terminal/text_stream.h"
 #include "core/base/atomic_file.h"
 #include "core/base/grouped_digits.h"
-#include "core/export/data_files.h"
 #include "core/export/trade_off_chart.h"
 #include "core/io/model_folder.h"
 #include "core/model/context_hint.h"
@@ -92,13 +92,7 @@ Expected<void> check_figure(const Options& options) {
     return fail(ErrorCode::usage, given + " is that of --figure, which is not given", "add --figure, or leave it out");
   NATSCOPE_CHECK(options.drawing.check());
   for (const std::string& label : options.drawing.labels) NATSCOPE_CHECK(parsed_label(label));
-  if (path.empty()) return {};
-  const auto format = export_format(path);
-  if (format && !is_data_format(*format) && figures_are_drawn()) return {};
-  return fail(ErrorCode::usage,
-              figures_are_drawn() ? "--figure " + printable(path) + " is no name of a picture"
-                                  : "--figure: this build draws no figures, it was made without Qt",
-              figures_are_drawn() ? "end it in .svg, .pdf or .png" : "write the numbers with --csv");
+  return path.empty() ? Expected<void>() : check_picture_name(path);
 }
 
 /// Hours of work must not end at a name, nor at the text that they began with. Errors: usage, those of the target.
@@ -285,7 +279,11 @@ void add_eval_command(CLI::App& root, Invocation& invocation) {
       ->type_name("FILE");
   options->model.add_to(*command);
   options->policies.add_to(*command, "are measured one after another on the same text");
-  options->baselines.add_to(*command);
+  options->baselines.add_to(
+      *command, {"Also measure baselines that hold these shares of a segment, behind the other policies: 0.125, or "
+                 "as much as the first policy that drops something: same, after a segment's last token; mean, over "
+                 "all steps; between commas",
+                 "with --read, of what it reads, ", true});
   options->roles.add_to(*command);
   CLI::Option* segment =
       command

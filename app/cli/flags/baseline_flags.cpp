@@ -37,19 +37,13 @@ std::optional<double> parse_share(std::string_view text) {
 
 }  // namespace
 
-void BaselineFlags::add_to(CLI::App& command) {
-  command
-      .add_option("--budgets", budgets_,
-                  "Also measure baselines that hold these shares of a segment, behind the other policies: 0.125, or "
-                  "as much as the first policy that drops something: same, after a segment's last token; mean, over "
-                  "all steps; between commas")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->type_name("LIST");
+void BaselineFlags::add_to(CLI::App& command, BaselineWords words) {
+  words_ = std::move(words);
+  command.add_option("--budgets", budgets_, words_.budgets)->delimiter(',')->allow_extra_args(false)->type_name("LIST");
   command
       .add_option("--baselines", kinds_,
-                  "Which ones, between commas: window, streaming (4 sinks), h2o (half heavy, half recent), tova; with "
-                  "--read, of what it reads, snapkv, pyramidkv and adakv")
+                  "Which ones, between commas: window, streaming (4 sinks), h2o (half heavy, half recent), tova; " +
+                      words_.behind_prompt + "snapkv, pyramidkv and adakv")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->check(CLI::IsMember(kind_names()))
@@ -59,10 +53,11 @@ void BaselineFlags::add_to(CLI::App& command) {
 
 Expected<void> BaselineFlags::check() const {
   for (const std::string& budget : budgets_) {
-    if (budget == same_budget || budget == mean_budget || parse_share(budget)) continue;
+    if (budget == same_budget || (words_.takes_mean && budget == mean_budget) || parse_share(budget)) continue;
+    const std::string names = words_.takes_mean ? "same, mean, or" : "same, or";
     return fail(
         ErrorCode::usage,
-        "--budgets takes same, mean, or shares of the cache over 0 and up to 1, not \"" + printable(budget) + "\"",
+        "--budgets takes " + names + " shares of the cache over 0 and up to 1, not \"" + printable(budget) + "\"",
         "write --budgets 0.125,0.25 for an eighth and a quarter");
   }
   if (!kinds_.empty() && budgets_.empty())
@@ -81,20 +76,30 @@ std::string BaselineFlags::named_behind_prompt() const {
   return kind == budget_kinds.end() ? std::string() : policy_name(*kind);
 }
 
+std::vector<Baseline> BaselineFlags::each() const {
+  std::vector<Baseline> all;
+  for (const std::string& budget : budgets_) {
+    for (const Policy::Kind kind : budget_kinds) {
+      if (kinds_.empty() || names(kind)) all.push_back({kind, budget});
+    }
+  }
+  return all;
+}
+
+double BaselineFlags::share(const std::string& budget, double same, double mean) {
+  if (budget == mean_budget) return share_with_mean(mean);
+  return parse_share(budget).value_or(same);
+}
+
 std::vector<Policy> BaselineFlags::policies(double same, double mean, std::int64_t tokens,
                                             std::int64_t prompt_tokens) const {
   std::vector<Policy> all;
-  for (const std::string& budget : budgets_) {
-    const double share = budget == same_budget   ? same
-                         : budget == mean_budget ? share_with_mean(mean)
-                                                 : parse_share(budget).value_or(same);
-    for (const Policy::Kind kind : budget_kinds) {
-      if (!kinds_.empty() && !names(kind)) continue;
-      const bool is_behind_prompt = drops_behind_prompt(kind);
-      if (is_behind_prompt && prompt_tokens == 0) continue;
-      Policy policy = policy_at_budget(kind, share, is_behind_prompt ? prompt_tokens : tokens);
-      if (std::ranges::find(all, policy) == all.end()) all.push_back(std::move(policy));
-    }
+  for (const Baseline& baseline : each()) {
+    const bool is_behind_prompt = drops_behind_prompt(baseline.kind);
+    if (is_behind_prompt && prompt_tokens == 0) continue;
+    Policy policy =
+        policy_at_budget(baseline.kind, share(baseline.budget, same, mean), is_behind_prompt ? prompt_tokens : tokens);
+    if (std::ranges::find(all, policy) == all.end()) all.push_back(std::move(policy));
   }
   return all;
 }

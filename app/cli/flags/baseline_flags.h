@@ -12,11 +12,30 @@
 
 namespace natscope {
 
+/// What is measured, for the help: what budgets are shares of, which of them follow another policy, and when SnapKV and
+/// its like are there.
+struct BaselineWords {
+  std::string budgets;
+  std::string behind_prompt;
+  bool takes_mean = false;  ///< whether `mean` is a budget
+};
+
+/// A policy that is to hold a share of the cache.
+struct Baseline {
+  Policy::Kind kind = Policy::Kind::window;
+  std::string budget;  ///< as it was written: "same", "0.125"
+};
+
 class BaselineFlags {
  public:
-  void add_to(CLI::App& command);
+  void add_to(CLI::App& command, BaselineWords words);
   /// Errors: usage (a budget that is none, --baselines without --budgets).
   [[nodiscard]] Expected<void> check() const;
+
+  /// Every kind at every budget, budget by budget. check() must have passed.
+  [[nodiscard]] std::vector<Baseline> each() const;
+  /// What a budget is, where `same` and `mean` stand for these.
+  [[nodiscard]] static double share(const std::string& budget, double same, double mean);
 
   /// Every baseline at every budget, budget by budget, each policy once.
   ///   same    what `same` stands for: the KV fraction that a policy was measured to hold after a segment
@@ -33,6 +52,7 @@ class BaselineFlags {
  private:
   [[nodiscard]] bool names(Policy::Kind kind) const;
 
+  BaselineWords words_;
   std::vector<std::string> budgets_;
   std::vector<std::string> kinds_;
 };

@@ -88,13 +88,14 @@ Expected<PasskeyDocument> passkey_document(std::span<const std::int32_t> text, c
   std::vector<std::uint8_t>& counted = made.document.counted;
   counted.assign(tokens.size(), 0);
   for (const Key& key : keys) {
+    const std::int64_t asked = std::ssize(tokens);
     tokens.insert(tokens.end(), key.question.begin(), key.question.end());
     const auto first = static_cast<std::int64_t>(tokens.size());
     tokens.insert(tokens.end(), key.answer.begin(), key.answer.end());
     counted.resize(tokens.size(), 0);
     // The hidden state of a position predicts the next token.
     std::fill(counted.begin() + (first - 1), counted.end() - 1, std::uint8_t{1});
-    made.answers.push_back({key.depth, first, static_cast<std::int64_t>(tokens.size())});
+    made.answers.push_back({key.depth, asked, first, static_cast<std::int64_t>(tokens.size())});
   }
   return made;
 }

@@ -33,6 +33,7 @@ struct PasskeyForm {
 /// Where a question's answer stands, for scoring.
 struct PasskeyAnswer {
   double depth = 0;        ///< where in the text its key was
+  std::int64_t asked = 0;  ///< where its question begins
   std::int64_t begin = 0;  ///< its tokens: [begin, end) of the document
   std::int64_t end = 0;
 };

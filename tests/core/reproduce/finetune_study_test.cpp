@@ -310,7 +310,8 @@ TEST_CASE("the grid shows whole keys where full attention finds any, and what ca
   REQUIRE(found.panels.size() == 2);
   CHECK(found.panels[0].shares[0] == 0.75);
   CHECK(found.panels[1].shares[1] == 0.25);
-  CHECK(found.panels[1].name == "H2O, KV 50.0 – 25.0 %");
+  CHECK(found.panels[1].name == "H2O");
+  CHECK(found.panels[1].note == "KV 50.0 – 25.0 %");
   const GridChart lost = passkey_chart({row("full", 0, 1)});
   CHECK(lost.title == "Pass keys: share of the answers' tokens foreseen, %");
   CHECK(lost.panels[0].shares[0] == 0.5);

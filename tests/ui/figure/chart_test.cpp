@@ -32,7 +32,7 @@ GridChart someGrid() {
   grid.column_label = "depth";
   grid.rows = {"256", "512"};
   grid.columns = {"0–50", "50–100"};
-  grid.panels = {{"full", {0.0, 1.0, 0.25, std::nullopt}}, {"half", {0.5, 0.5, 0.5, 0.5}}};
+  grid.panels = {{"full", "all of it", {0.0, 1.0, 0.25, std::nullopt}}, {"half", {}, {0.5, 0.5, 0.5, 0.5}}};
   return grid;
 }
 
@@ -139,10 +139,44 @@ class ChartTest : public QObject {
     QVERIFY(texts.contains(QStringLiteral("25")));
     QVERIFY(texts.contains(QStringLiteral("–")));
     QVERIFY(texts.contains(QStringLiteral("512")));
+    QVERIFY(texts.contains(QStringLiteral("all of it")));
     GridChart grid = someGrid();
     grid.panels[1].shares.pop_back();
     QCOMPARE(renderGrid(grid, FigureFormat::svg, Theme::light, 300).error().code, ErrorCode::bad_arrays);
     QCOMPARE(renderGrid({}, FigureFormat::svg, Theme::light, 300).error().code, ErrorCode::bad_range);
+  }
+
+  void gridsGrowWithPanelsAndNames() {
+    const auto sizeOf = [](const GridChart& grid) {
+      const auto png = renderGrid(grid, FigureFormat::png, Theme::light, 72);
+      return png ? QImage::fromData(*png, "png").size() : QSize();
+    };
+    GridChart grid = someGrid();
+    const QSize two = sizeOf(grid);
+    grid.panels.resize(4, grid.panels[1]);
+    const QSize four = sizeOf(grid);
+    QVERIFY(four.width() > two.width());
+    QCOMPARE(four.height(), two.height());
+    // What has no room beside them stands below, with lengths of its own.
+    grid.panels.push_back(grid.panels[1]);
+    QCOMPARE(sizeOf(grid).width(), four.width());
+    QVERIFY(sizeOf(grid).height() > four.height());
+    QCOMPARE(textsOf(*renderGrid(grid, FigureFormat::svg, Theme::light, 300)).count(QStringLiteral("512")), 2);
+    // A name that is wider than its cells takes room, and so does the title.
+    grid = someGrid();
+    grid.panels[1].name = "a name that no two cells of thirty points could hold beside another";
+    QVERIFY(sizeOf(grid).width() > two.width() + 100);
+    grid = someGrid();
+    grid.title =
+        "A title that is wider than everything that stands below it, which is not much at all, two small grids";
+    QVERIFY(sizeOf(grid).width() > two.width());
+    QCOMPARE(sizeOf(grid).height(), two.height());
+  }
+
+  void gridsSayWhereTheirNumbersComeFrom() {
+    GridChart grid = someGrid();
+    grid.provenance = R"({"results": 7})";
+    QVERIFY(renderGrid(grid, FigureFormat::svg, Theme::light, 300)->contains("&quot;results&quot;: 7"));
   }
 };
 
