@@ -76,16 +76,12 @@ std::string finetune_table(const std::vector<StudyRow>& rows) {
 }
 
 std::string passkey_csv(const std::vector<StudyRow>& rows) {
-  std::string csv =
-      "run,policy,kv_fraction,length,depth_from,depth_until,answers,right,tokens,tokens_right,nll_sum,"
-      "documents_kv_fraction\n";
+  std::string csv = "run,policy,kv_fraction," + std::string(cell_columns) + ",documents_kv_fraction\n";
   for (const StudyRow& row : rows) {
     for (const PasskeyCell& cell : row.passkeys) {
       // The policy holds commas.
-      csv += row.run + ",\"" + row.policy + "\"," + json(row.kv_fraction).dump() + "," + std::to_string(cell.length) +
-             "," + json(cell.from).dump() + "," + json(cell.until).dump() + "," + std::to_string(cell.answers) + "," +
-             std::to_string(cell.right) + "," + std::to_string(cell.tokens) + "," + std::to_string(cell.tokens_right) +
-             "," + json(cell.nll).dump() + "," + (cell.kv_fraction ? json(*cell.kv_fraction).dump() : "") + "\n";
+      csv += row.run + ",\"" + row.policy + "\"," + json(row.kv_fraction).dump() + "," + cell_csv(cell) + "," +
+             (cell.kv_fraction ? json(*cell.kv_fraction).dump() : "") + "\n";
     }
   }
   return csv;

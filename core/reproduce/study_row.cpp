@@ -43,6 +43,13 @@ json cell_json(const PasskeyCell& cell) {
   return object;
 }
 
+std::string cell_csv(const PasskeyCell& cell) {
+  std::string line = std::to_string(cell.length) + "," + json(cell.from).dump() + "," + json(cell.until).dump();
+  for (const std::int64_t count : {cell.answers, cell.right, cell.tokens, cell.tokens_right})
+    line += "," + std::to_string(count);
+  return line + "," + json(cell.nll).dump();
+}
+
 json row_json(const StudyRow& row) {
   const auto number = [](const std::optional<double>& value) { return value ? json(*value) : json(nullptr); };
   json object{{"run", row.run},

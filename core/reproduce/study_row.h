@@ -52,6 +52,9 @@ struct KeysFound {
 
 /// A cell as it stands in rows and results.
 [[nodiscard]] nlohmann::json cell_json(const PasskeyCell& cell);
+/// The same in a line of csv, without its KV fraction, under these columns.
+inline constexpr const char* cell_columns = "length,depth_from,depth_until,answers,right,tokens,tokens_right,nll_sum";
+[[nodiscard]] std::string cell_csv(const PasskeyCell& cell);
 
 struct StudyRow {
   std::string run;     ///< StudyRun::key

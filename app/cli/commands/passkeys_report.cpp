@@ -84,17 +84,12 @@ std::string passkeys_table(const std::vector<AskedPolicy>& asked, const AskedDoc
 }
 
 std::string passkeys_csv(const std::vector<AskedPolicy>& asked) {
-  std::string out =
-      "policy,ask,length,policy_of_length,kv_fraction,depth_from,depth_until,answers,right,tokens,tokens_right,"
-      "nll_sum\n";
+  std::string out = "policy,ask,policy_of_length,kv_fraction," + std::string(reproduce::cell_columns) + "\n";
   for (const AskedPolicy& each : asked) {
     for (const PasskeyCell& cell : each.cells) {
-      out += quoted_field(each.name) + "," + (each.place ? name(*each.place) : "") + "," + std::to_string(cell.length) +
-             "," + quoted_field(to_string(each.policies.at(cell.length))) + "," + digits(cell.kv_fraction.value_or(0)) +
-             "," + digits(cell.from) + "," + digits(cell.until);
-      for (const std::int64_t count : {cell.answers, cell.right, cell.tokens, cell.tokens_right})
-        out += "," + std::to_string(count);
-      out += "," + digits(cell.nll) + "\n";
+      out += quoted_field(each.name) + "," + (each.place ? name(*each.place) : "") + "," +
+             quoted_field(to_string(each.policies.at(cell.length))) + "," + digits(cell.kv_fraction.value_or(0)) + "," +
+             cell_csv(cell) + "\n";
     }
   }
   return out;
